@@ -1,0 +1,1 @@
+"""The checks of the contract, one function each; `bpo_model.contract` lists them."""

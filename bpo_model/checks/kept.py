@@ -1,0 +1,102 @@
+"""Checks that nothing of the prompt was lost or invented.
+
+Every check takes the original instruction and the candidate, and returns what is
+wrong in a few words, or "" if nothing is.
+"""
+
+from collections import Counter
+from collections.abc import Callable
+
+from bpo_model.checks import spans
+
+MAX_SHOWN = 5
+"""Most spans that a message lists."""
+
+
+def numbers_kept(original: str, candidate: str) -> str:
+    """Every number of the prompt is in the rewrite, as digits or as a word.
+
+    passes: "3 tips" -> "Give me three tips"; fails: "laptop under $800" -> "a good laptop".
+    """
+    return _say("lost", list(_all_numbers(original) - _all_numbers(candidate)))
+
+
+def numbers_invented(original: str, candidate: str) -> str:
+    """No digits appear that the prompt does not have.
+
+    passes: "some tips" -> "a few tips"; fails: "some tips" -> "Give 7 tips".
+    """
+    return _say("invented", list(spans.numbers(candidate) - _all_numbers(original)))
+
+
+def units_kept(original: str, candidate: str) -> str:
+    """A number keeps its unit.
+
+    passes: "run 8km" -> "run 8 km"; fails: "run 8 km" -> "run 8 miles".
+    """
+    lost = spans.units(original) - spans.units(candidate)
+    still_a_unit = {unit.split()[0] for unit in spans.units(candidate)}
+    return _say("changed", [unit for unit in lost if unit.split()[0] in still_a_unit])
+
+
+def links_kept(original: str, candidate: str) -> str:
+    """URLs, addresses, paths, file names and ids are the same ones.
+
+    passes: "fix app/main.py" -> "Fix the bug in app/main.py"; fails: -> "Fix the main file".
+    """
+    return _both_ways(spans.links, original, candidate)
+
+
+def quotes_kept(original: str, candidate: str) -> str:
+    """Quoted text stays word for word; the marks and a final full stop may change.
+
+    passes: 'explain "carpe diem"' -> 'What does "carpe diem" mean?'; fails: -> "Explain seize the day".
+    """
+    before, after = spans.plain_words(original), spans.plain_words(candidate)
+    lost = [quote for quote in spans.quotes(original) if quote not in after]
+    invented = [quote for quote in spans.quotes(candidate) if quote not in before and " " in quote]
+    return _say("lost", lost) or _say("invented", invented)
+
+
+def code_kept(original: str, candidate: str) -> str:
+    """Inline code and code blocks are the same ones.
+
+    passes: "what is `ls -l`" -> "Explain `ls -l`"; fails: -> "Explain `ls -la`".
+    """
+    lost = [item for item in spans.code(original) if item not in candidate]
+    return _say("lost", lost) or _say("invented", [item for item in spans.code(candidate) if item not in original])
+
+
+def identifiers_kept(original: str, candidate: str) -> str:
+    """Program names in running text are the same ones, in any case.
+
+    passes: "how does max_len work" -> "Explain how max_len works"; fails: -> "Explain how max_length works".
+    """
+    before, after = original.casefold(), candidate.casefold()
+    lost = [name for name in spans.identifiers(original) if name not in after]
+    return _say("lost", lost) or _say("invented", [name for name in spans.identifiers(candidate) if name not in before])
+
+
+def variables_kept(original: str, candidate: str) -> str:
+    """Template variables are the same ones, each as often as before.
+
+    passes: "greet {name}" -> "Write a greeting for {name}"; fails: -> "Write a greeting for {person}".
+    """
+    return _both_ways(spans.variables, original, candidate)
+
+
+def _all_numbers(text: str) -> Counter[str]:
+    """Numbers in both notations, as digits."""
+    return spans.numbers(text) + spans.number_words(text)
+
+
+def _both_ways(find: Callable[[str], Counter[str]], original: str, candidate: str) -> str:
+    """Compare the spans of two texts as multisets."""
+    wanted, found = find(original), find(candidate)
+    return _say("lost", list(wanted - found)) or _say("invented", list(found - wanted))
+
+
+def _say(verb: str, items: list[str]) -> str:
+    """'lost 3, $800' or ""."""
+    shown = ", ".join(item if len(item) <= 60 else item[:57] + "..." for item in items[:MAX_SHOWN])
+    return f"{verb} {shown}" if items else ""

@@ -1,0 +1,115 @@
+"""Find the hard spans of a text: what a rewrite must neither lose nor invent.
+
+Each function returns a Counter of normalized spans, so that two texts compare as
+multisets. All patterns run in linear time: no nested repeats, bounded gaps.
+"""
+
+import re
+from collections import Counter
+
+NUMBER_WORDS = {
+    word: str(value)
+    for value, word in enumerate("two three four five six seven eight nine ten eleven twelve".split(), start=2)
+} | {"twenty": "20", "thirty": "30", "forty": "40", "fifty": "50", "hundred": "100", "dozen": "12"}
+_NUMBER = re.compile(r"(?<![A-Za-z0-9_])([$€£¥₹]?)\s?(\d[\d.,:/-]*\d|\d)(?:st|nd|rd|th\b)?\s?(%|°C|°F|[$€£¥₹])?")
+_UNIT = re.compile(
+    r"(?<![A-Za-z0-9_])(\d[\d.,]*)\s?-?("
+    r"km|cm|mm|m2|m3|m|mi|miles?|ft|feet|inch(?:es)?|kg|g|mg|lbs?|oz|ml|l|litres?|liters?|cups?|tsp|tbsp"
+    r"|hours?|hrs?|h|minutes?|mins?|min|seconds?|secs?|s|ms|days?|weeks?|months?|years?|yrs?"
+    r"|dollars?|usd|euros?|eur|pounds?|gbp|rs|inr|lakhs?|crores?|million|billion|thousand|k|gb|mb|tb|kwh|kw|w|v|mph|kmh|lpa"
+    r"|words?|sentences?|paragraphs?|pages?|lines?|characters?|bullets?|points?|people|persons?"
+    r")\b",
+    re.IGNORECASE,
+)
+_UNIT_ALIASES = {
+    "hrs": "hour", "hr": "hour", "h": "hour", "mins": "minute", "min": "minute", "secs": "second", "sec": "second",
+    "s": "second", "yrs": "year", "yr": "year", "feet": "ft", "inches": "inch", "lbs": "lb", "people": "person",
+    "usd": "dollar", "eur": "euro", "gbp": "pound", "liter": "litre", "liters": "litre",
+}  # fmt: skip
+_WORD = re.compile(r"[a-z]+")
+_LINK = re.compile(
+    r"\bhttps?://[^\s<>\"'`]+|\bwww\.[^\s<>\"'`]+"
+    r"|[\w.+-]{1,64}@[\w-]{1,64}(?:\.[\w-]{1,64})+"
+    r"|(?<![\w/.])(?:~|\.{1,2})?/(?:[\w.@+-]+/)*[\w.@+-]*\w"
+    r"|\b[A-Za-z]:\\[^\s\"<>|]+"
+    r"|\b(?:[\w-]+/)+[\w-]+\.[A-Za-z]\w{0,7}\b"
+    r"|\b[\w-]{1,80}\.(?:py|js|ts|tsx|jsx|rb|go|rs|java|kt|c|cpp|h|cs|php|sh|sql|html|css|json|ya?ml|toml|md|txt|csv|xml|pdf|docx?|xlsx?|ipynb|lock)\b"
+)
+_ID = re.compile(
+    r"\b[A-Z]{2,10}-\d{1,10}\b|(?<!\w)#\d{1,10}\b|\bv\d+(?:\.\d+){1,3}\b|\b[0-9a-f]{7,64}\b(?<=\d)|(?<!\w)@\w{2,40}"
+)
+_QUOTE = re.compile(
+    r"\"([^\"\n]{1,2000})\"|“([^”\n]{1,2000})”|«([^»\n]{1,2000})»|„([^“”\n]{1,2000})[“”]|「([^」\n]{1,2000})」"
+    r"|(?<![\w'])'([^'\n]{1,200}(?:'\w[^'\n]{0,200}){0,8})'(?!\w)|‘([^’\n]{1,200}(?:’\w[^’\n]{0,200}){0,8})’(?!\w)"
+)
+_ALNUM = re.compile(r"[^\W_]+")
+_BLOCK = re.compile(r"```.*?(?:```|\Z)|~~~.*?(?:~~~|\Z)", re.DOTALL)
+_INLINE_CODE = re.compile(r"`([^`\n]{1,500})`")
+_IDENTIFIER = re.compile(
+    r"(?<!\w)--?[a-z][\w-]{1,40}(?![\w-])|\b[A-Za-z]\w*(?:_\w+)+\b|\b\w+(?:\.\w+)*\(\)|\b[a-z]+[a-z0-9]*(?:[A-Z][a-z0-9]+)+\b"
+)
+_VARIABLE = re.compile(
+    r"\{\{[^{}\n]{0,200}\}\}|\{%[^%\n]{0,200}%\}|\$\{[^{}\n]{0,200}\}|%\([\w ]{1,60}\)[sdifr]|\{[^{}\n]{0,200}\}"
+    r"|<{1,3}/?[A-Za-z_][\w .:/-]{0,60}>{1,3}|\[[A-Z][A-Z0-9 _/-]{0,60}\]|\[[a-z][a-z0-9_ ]{0,40}\](?!\()"
+    r"|(?<![\w$])\$[A-Za-z_]\w{0,60}|(?<!\w)%[A-Za-z_]\w{0,60}%|#{2,3}[\w{} ]{1,60}#{2,3}|(?<!\w)__[A-Z][A-Z_]{0,60}__(?!\w)|(?<!%)%[sd]\b"
+)
+
+
+def numbers(text: str) -> Counter[str]:
+    """Digits with currency or percent sign: `$1,000` -> `$1000`, `3rd` -> `3`."""
+    return Counter(f"{lead}{_plain(digits)}{tail}" for lead, digits, tail in _NUMBER.findall(text))
+
+
+def number_words(text: str) -> Counter[str]:
+    """Numbers from two upwards that are written as words, as digits."""
+    return Counter(NUMBER_WORDS[word] for word in _WORD.findall(text.lower()) if word in NUMBER_WORDS)
+
+
+def units(text: str) -> Counter[str]:
+    """Numbers with their unit: `8km`, `8 km` and `8-km` -> `8 km`."""
+    return Counter(f"{_plain(digits)} {_unit(unit)}" for digits, unit in _UNIT.findall(text))
+
+
+def _unit(unit: str) -> str:
+    """One spelling a unit: lower case, singular, no abbreviation."""
+    low = unit.lower()
+    low = _UNIT_ALIASES.get(low, low)
+    return low[:-1] if low.endswith("s") and len(low) > 3 else low
+
+
+def _plain(digits: str) -> str:
+    """Digits without thousands separators and trailing punctuation."""
+    return re.sub(r",(?=\d{3}(?!\d))", "", digits).rstrip(".,:/-")
+
+
+def links(text: str) -> Counter[str]:
+    """URLs, e-mail addresses, paths, file names, issue and version ids, handles."""
+    found = [match.rstrip(".,;:!?)'\"") for match in _LINK.findall(text)]
+    return Counter(item for item in found + _ID.findall(text) if item)
+
+
+def quotes(text: str) -> Counter[str]:
+    """The inside of quotation marks of any style, as lower-case words."""
+    groups = _QUOTE.findall(text)
+    return Counter(inside for group in groups if (inside := plain_words("".join(group))))
+
+
+def plain_words(text: str) -> str:
+    """Letters and digits in lower case, all else folded to single spaces."""
+    return " ".join(_ALNUM.findall(text.casefold()))
+
+
+def code(text: str) -> Counter[str]:
+    """Code blocks and the inside of inline code."""
+    return Counter(_BLOCK.findall(text) + _INLINE_CODE.findall(_BLOCK.sub(" ", text)))
+
+
+def identifiers(text: str) -> Counter[str]:
+    """Program names in running text, such as `snake_case`, `camelCase`, `call()` and `--flag`."""
+    prose = _LINK.sub(" ", _VARIABLE.sub(" ", _INLINE_CODE.sub(" ", _BLOCK.sub(" ", text))))
+    return Counter(name.casefold() for name in _IDENTIFIER.findall(prose))
+
+
+def variables(text: str) -> Counter[str]:
+    """Template variables of every common style, as they stand."""
+    return Counter(_VARIABLE.findall(text))

@@ -1,0 +1,62 @@
+"""The contract: a rewrite is sent only if every check passes.
+
+Deterministic and without a model, so that anyone can run it on any rewrite, ours or not:
+
+>>> from bpo_model.contract import verify
+>>> [violation.check for violation in verify("laptop under $800", "Which laptop should I buy?")]
+['numbers_kept']
+"""
+
+from collections.abc import Callable
+
+from bpo_model.checks import form, kept, meaning
+from bpo_model.config import LengthBudget
+from bpo_model.schema import Violation
+
+Check = Callable[[str, str], str]
+"""(original instruction, candidate) -> what is wrong, or ""."""
+
+CHECKS: dict[str, Check] = {
+    check.__name__: check
+    for check in (
+        form.no_template_text,
+        form.no_control_characters,
+        form.no_loops,
+        kept.numbers_kept,
+        kept.numbers_invented,
+        kept.units_kept,
+        kept.links_kept,
+        kept.quotes_kept,
+        kept.code_kept,
+        kept.identifiers_kept,
+        kept.variables_kept,
+        meaning.names_kept,
+        meaning.names_invented,
+        meaning.content_kept,
+        meaning.negations_kept,
+        meaning.format_kept,
+        form.same_language,
+        form.still_a_request,
+        form.no_answer,
+    )
+}
+"""All checks by the name that users see; `within_length` and `joins_context` need more and come extra."""
+
+
+def verify(
+    original: str, candidate: str, budget: LengthBudget | None = None, *, after: str = ""
+) -> tuple[Violation, ...]:
+    """Every violation of the contract, in the order of `CHECKS`; none means "send it".
+
+    `after` is the context that follows the instruction in the prompt. An unchanged
+    candidate has nothing to prove. The length comes first, because the other checks need
+    not read what is far too long.
+    """
+    if candidate == original:
+        return ()
+    too_long = form.within_length(original, candidate, budget)
+    if too_long:
+        return (Violation("within_length", too_long, candidate),)
+    found = [(name, check(original, candidate)) for name, check in CHECKS.items()]
+    found.append(("joins_context", form.joins_context(original, candidate, after)))
+    return tuple(Violation(name, detail, candidate) for name, detail in found if detail)

@@ -1,0 +1,1 @@
+"""Engines: they turn rendered prompts into candidate rewrites, and know nothing else."""

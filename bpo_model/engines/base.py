@@ -1,0 +1,50 @@
+"""What every engine takes and gives."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Literal, Protocol, TypeAlias
+
+from bpo_model.errors import GenerationError
+from bpo_model.template import RenderedPrompt
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One candidate to generate."""
+
+    prompt: RenderedPrompt
+    max_tokens: int
+    temperature: float = 0.0
+    """0 decodes greedily."""
+    top_p: float = 1.0
+    seed: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """Raw model output, cut by token position and not yet verified."""
+
+    text: str
+    prompt_tokens: int
+    completion_tokens: int
+    finish: Literal["stop", "length", "cancelled"] = "stop"
+    """Whether the model ended by itself, ran into `max_tokens`, or was stopped by the caller."""
+
+
+Generated: TypeAlias = Candidate | GenerationError
+"""A failed item is a value, so that it never spoils its neighbours."""
+
+
+def never() -> bool:
+    """A `cancelled` that never is."""
+    return False
+
+
+class Engine(Protocol):
+    """Generates candidates for many requests at once; safe to call from several threads."""
+
+    name: str
+
+    def generate(self, requests: Sequence[Request], cancelled: Callable[[], bool] = never) -> list[Generated]:
+        """One result a request, in order; stops early once `cancelled()` is true."""
+        ...

@@ -1,0 +1,171 @@
+"""Split a prompt into its instruction and the context that must not be touched.
+
+Only the instruction is shown to the optimizer; the context (a pasted e-mail, code, a
+table, the options of a quiz) is put back byte for byte. Nothing is parsed twice:
+`before + instruction + after` is the prompt, whatever the rules decide.
+"""
+
+import re
+from dataclasses import dataclass
+
+from bpo_model.request import asks, words
+
+MAX_INLINE_HEAD_WORDS = 25
+"""A colon further into the line than this is punctuation, not the start of the data."""
+
+TEXT_OPERATIONS = frozenset(
+    """
+    analyse analyze answer categorise categorize change classify clean complete condense continue
+    convert correct debug describe detect edit evaluate expand explain extract find finish fix
+    identify improve interpret label make paraphrase parse polish proofread rate rearrange rephrase
+    reply respond restate reverse review revise reword rewrite score shorten simplify solve sort
+    summarise summarize tag transform translate turn
+    """.split()
+)
+"""Verbs whose object is usually pasted after a colon on the same line."""
+
+_POINTS_TO_CONTEXT = re.compile(r":\s*$|\b(?:following|below|given|attached|pasted)\b", re.IGNORECASE)
+_LABEL = re.compile(
+    r"^[ \t]*(?:user |my |the )?(?:question|query|task|instruction|request)[ \t]*:[ \t]*(?=\S)", re.I | re.M
+)
+_FENCE = re.compile(r"^[ \t]*(?:```|~~~)")
+_INLINE = re.compile(r"^([^:\n\"“`{}\[\]<>]{3,240}?:)[ \t]+(\S.*)$", re.DOTALL)
+_CODE = re.compile(
+    r"^\s{4,}\S|[{};]\s*$|^\s*(?:at|File|import|from|def|class|function|const|let|var|return|SELECT|GET|POST)\s"
+    r"|\w+\([^)]*\)|\s=\s|\t|(?:[^,?]*,){3}[^,?.]*$"
+)
+_DATA = re.compile(
+    _CODE.pattern
+    + r"|^\s*[-*•●|<{\[#>$]|^\s*[A-Z][\w ]{0,24}:\s|^\s*\(?(?:[A-Ha-h]|[ivx]{1,4}|\d{1,2})[.):]\s|ERR|[Ee]rror:"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Split:
+    """A prompt in three parts; joined in order they are the prompt, byte for byte."""
+
+    before: str
+    """Context and white space ahead of the instruction."""
+    instruction: str
+    """What the optimizer may rewrite; never starts or ends with white space."""
+    after: str
+    """Context and white space behind the instruction."""
+    clear: bool = True
+    """False when several lines hold no recognizable request: the gate then stops."""
+
+    def put_back(self, instruction: str) -> str:
+        """The prompt with another instruction between the same context."""
+        return self.before + instruction + self.after
+
+    @property
+    def context(self) -> str:
+        """All that is not shown to the optimizer."""
+        return self.before + self.after
+
+
+def split(text: str) -> Split:
+    r"""Find the instruction of a prompt.
+
+    >>> split("Summarize this e-mail.\n\nHi Jo,\nthe pump broke.").instruction
+    'Summarize this e-mail.'
+    >>> split("Translate into French: Good morning").after
+    ' Good morning'
+    """
+    start, end = len(text) - len(text.lstrip()), len(text.rstrip())
+    if start >= end:
+        return Split(text, "", "")
+    body = text[start:end]
+    left, right, clear = _instruction_span(body)
+    while left < right and body[left].isspace():
+        left += 1
+    while right > left and body[right - 1].isspace():
+        right -= 1
+    return Split(text[:start] + body[:left], body[left:right], body[right:] + text[end:], clear)
+
+
+def _instruction_span(body: str) -> tuple[int, int, bool]:
+    """(start, end, clear) of the instruction within a prompt without outer white space."""
+    labels = list(_LABEL.finditer(body))
+    if len(labels) == 1 and "\n" in body:
+        return labels[0].end(), _line_end(body, labels[0].end()), True
+    if "\n" not in body:
+        return 0, _inline_head(body), True
+    if len(labels) > 1:
+        return 0, len(body), False  # few-shot examples: no line is *the* instruction
+    return _from_lines(body)
+
+
+def _inline_head(line: str) -> int:
+    """End of the instruction in 'Translate into French: Good morning'; the whole line otherwise."""
+    match = _INLINE.match(line)
+    if not match:
+        return len(line)
+    head = words(match[1])
+    operates = any(word in TEXT_OPERATIONS for word in head)
+    if operates and len(head) <= MAX_INLINE_HEAD_WORDS and asks(match[1]):
+        return match.end(1)
+    return len(line)
+
+
+def _from_lines(body: str) -> tuple[int, int, bool]:
+    """Leading lines that ask; else trailing lines that ask; else prose above data."""
+    lines = body.splitlines(keepends=True)
+    fenced = _fenced(lines)
+    lead = _lead_length(lines, fenced)
+    if lead:
+        return 0, len("".join(lines[:lead])), True
+    tail = _tail_length(lines, fenced)
+    if tail:
+        return len("".join(lines[:-tail])), len(body), True
+    prose = _prose_above_data(lines, fenced)
+    return (0, len("".join(lines[:prose])), True) if prose else (0, len(body), False)
+
+
+def _lead_length(lines: list[str], fenced: list[bool]) -> int:
+    """How many lines from the top form the request."""
+    count = 0
+    for line, in_fence in zip(lines, fenced, strict=True):
+        if in_fence or (line.strip() and (not _is_request(line) or (count and _DATA.search(line)))):
+            break
+        count += 1
+        if _POINTS_TO_CONTEXT.search(line):
+            break
+    return count if any(line.strip() for line in lines[:count]) else 0
+
+
+def _tail_length(lines: list[str], fenced: list[bool]) -> int:
+    """How many lines at the bottom form the request; they belong to one paragraph."""
+    count = 0
+    for line, in_fence in zip(reversed(lines), reversed(fenced), strict=True):
+        if in_fence or not line.strip() or not _is_request(line):
+            break
+        count += 1
+    return count if count < len(lines) else 0
+
+
+def _prose_above_data(lines: list[str], fenced: list[bool]) -> int:
+    """How many lines of plain text stand above the first line of code, log or list; 0 if none do."""
+    first = next((i for i, line in enumerate(lines) if fenced[i] or _DATA.search(line)), 0)
+    blank = next((i for i, line in enumerate(lines) if not line.strip()), first)
+    return min(first, blank)
+
+
+def _is_request(line: str) -> bool:
+    """Whether a line asks for something and is not a line of code or a table row."""
+    return asks(line) and ("?" in line or not _CODE.search(line))
+
+
+def _fenced(lines: list[str]) -> list[bool]:
+    """For each line, whether it belongs to a fenced code block."""
+    inside, marks = False, []
+    for line in lines:
+        fence = bool(_FENCE.match(line))
+        marks.append(inside or fence)
+        inside ^= fence
+    return marks
+
+
+def _line_end(body: str, start: int) -> int:
+    """Index of the end of the line that holds `start`."""
+    end = body.find("\n", start)
+    return len(body) if end < 0 else end

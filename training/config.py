@@ -1,0 +1,24 @@
+"""What a fine-tuning run needs beside TRL's own SFTConfig."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+INSTRUCTION = "Improve this prompt. Keep its meaning, its facts and its language."
+"""System text of the embedded default: ten words, since every one is paid for at training time."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class OptimizerArguments:
+    """Data, base and adapter of the optimizer; fields are the command-line flags."""
+
+    data: Path = field(metadata={"help": "folder with train.jsonl and val.jsonl"})
+    base: str = field(default="", metadata={"help": "GGUF file, folder or hub id; empty: the embedded base"})
+    exclude_sources: list[str] = field(
+        default_factory=lambda: ["bpo"],
+        metadata={"help": "sources to leave out; `bpo` holds prompts whose licence forbids commercial use"},
+    )
+    system: str = field(default=INSTRUCTION, metadata={"help": "system text in front of every prompt; empty: none"})
+    user: str = field(default="{prompt}", metadata={"help": "user turn around the prompt"})
+    lora_r: int = field(default=16, metadata={"help": "rank of the adapter; 0 trains all weights"})
+    lora_alpha: int = field(default=32, metadata={"help": "scale of the adapter, over the rank"})
+    max_row_tokens: int = field(default=512, metadata={"help": "longer rows are left out and listed, never cut"})

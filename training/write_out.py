@@ -1,0 +1,76 @@
+"""Write what a run produced: adapter, bpo.json and manifest."""
+
+import json
+import platform
+import subprocess
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from transformers import PreTrainedModel, PreTrainedTokenizerBase
+from trl import SFTConfig
+
+from bpo_model.base_file import file_sha256, find_base
+from bpo_model.checkpoint import EMBEDDED, load_checkpoint
+from bpo_model.files import write_text
+from training.config import OptimizerArguments
+from training.encode import serving_template
+from training.gguf_adapter import convert_adapter
+from training.resume import run_settings
+
+
+def embedded_base() -> Path:
+    """The checked base file of the embedded default."""
+    return find_base(load_checkpoint().base)
+
+
+def write_optimizer(
+    out: Path,
+    args: OptimizerArguments,
+    sft: SFTConfig,
+    model: PreTrainedModel,
+    tokenizer: PreTrainedTokenizerBase,
+    base: str,
+    *,
+    data: dict[str, Any],
+    results: dict[str, Any],
+) -> dict[str, Any]:
+    """Save weights and settings into `out`; the manifest comes last and vouches for the rest."""
+    model.save_pretrained(out)
+    files = ["adapter_model.safetensors"]
+    if args.lora_r and base == str(embedded_base()):
+        convert_adapter(out, model.config, out / "adapter.gguf")
+        files.append("adapter.gguf")
+    template = serving_template(tokenizer, args.system, args.user)
+    if "adapter.gguf" in files:
+        write_checkpoint(out, template.text)
+    manifest = {
+        "finished": datetime.now(UTC).isoformat(timespec="seconds"),
+        "settings": run_settings(args, sft, base),
+        "template": template.text,
+        "stop": [tokenizer.eos_token],
+        "data": data,
+        "results": results,
+        "files": {name: {"size": (out / name).stat().st_size, "sha256": file_sha256(out / name)} for name in files},
+        "versions": {name: version(name) for name in ("torch", "transformers", "trl", "peft", "gguf")},
+        "machine": {"processor": platform.machine(), "python": platform.python_version()},
+        "commit": _commit(),
+    }
+    write_text(out / "manifest.json", json.dumps(manifest, indent=2, ensure_ascii=False) + "\n")
+    return manifest
+
+
+def write_checkpoint(folder: Path, template: str) -> None:
+    """Write bpo.json beside `adapter.gguf`: the folder is then what `from_pretrained` loads."""
+    data = json.loads((EMBEDDED / "bpo.json").read_text(encoding="utf-8"))
+    adapter = folder / "adapter.gguf"
+    data["adapter"] = {"file": adapter.name, "size": adapter.stat().st_size, "sha256": file_sha256(adapter)}
+    data["template"] = template
+    write_text(folder / "bpo.json", json.dumps(data, indent=2, ensure_ascii=False) + "\n")
+
+
+def _commit() -> str:
+    """The checkout's commit, or "" outside git."""
+    found = subprocess.run(["git", "rev-parse", "HEAD"], capture_output=True, text=True, check=False)
+    return found.stdout.strip()
