@@ -98,6 +98,10 @@ class Options:
 
     def __post_init__(self) -> None:
         """Refuse values that cannot work, naming them."""
+        if not isinstance(self.mode, SamplingConfig):
+            raise TypeError(f"mode must be STABLE, AGGRESSIVE or a SamplingConfig, got {self.mode!r}")
+        if self.candidates is not None and self.candidates < 1:
+            raise ValueError(f"candidates must be >= 1 or None (what the mode says), got {self.candidates}")
         if self.iterations < 1:
             raise ValueError(f"iterations must be >= 1, got {self.iterations}")
         if self.deadline_ms is not None and not self.deadline_ms > 0:

@@ -11,8 +11,8 @@ from difflib import SequenceMatcher
 from bpo_model.checks.safety import UNSAFE
 from bpo_model.schema import Edit, LabelledStrategy, Strategy
 
-MAX_DIFF_WORDS = 3000
-"""Longer texts are diffed as one edit: a word diff is quadratic at worst."""
+MAX_DIFF_TOKENS = 2000
+"""Longer changed stretches are one edit: a word diff is quadratic at worst."""
 
 _TOKEN = re.compile(r"\w+(?:['’-]\w+)*|\s+|[^\w\s]")
 _CLAUSE = re.compile(r"[^.?!;\n]+[.?!;]?")
@@ -47,14 +47,27 @@ def diff(original: str, optimized: str) -> tuple[Edit, ...]:
     if original == optimized:
         return ()
     before, after = _TOKEN.findall(original), _TOKEN.findall(optimized)
-    if max(len(before), len(after)) > 2 * MAX_DIFF_WORDS:
-        return (Edit(original, optimized, (0, len(original)), (0, len(optimized))),)
     left, right = _offsets(before), _offsets(after)
     return tuple(
         Edit(original[left[i] : left[j]], optimized[right[k] : right[m]], (left[i], left[j]), (right[k], right[m]))
-        for kind, i, j, k, m in SequenceMatcher(None, before, after, autojunk=False).get_opcodes()
+        for kind, i, j, k, m in _opcodes(before, after)
         if kind != "equal"
     )
+
+
+def _opcodes(before: list[str], after: list[str]) -> list[tuple[str, int, int, int, int]]:
+    """Opcodes of difflib for what lies between the common start and the common end."""
+    start = next(
+        (i for i, (a, b) in enumerate(zip(before, after, strict=False)) if a != b), min(len(before), len(after))
+    )
+    end = 0
+    while end < min(len(before), len(after)) - start and before[-1 - end] == after[-1 - end]:
+        end += 1
+    left, right = before[start : len(before) - end], after[start : len(after) - end]
+    if max(len(left), len(right)) > MAX_DIFF_TOKENS:
+        return [("replace", start, len(before) - end, start, len(after) - end)]
+    codes = SequenceMatcher(None, left, right, autojunk=False).get_opcodes()
+    return [(kind, i + start, j + start, k + start, m + start) for kind, i, j, k, m in codes]
 
 
 def _offsets(tokens: list[str]) -> list[int]:
@@ -95,10 +108,14 @@ def _inserted_clauses(optimized: str, edits: tuple[Edit, ...]) -> list[tuple[str
 
 def _strategies_of(inserted: str, original: str) -> list[Strategy]:
     """Strategies of one inserted clause; a turn to the safe side outweighs the others."""
-    words = len(inserted.split())
+    known = {word.casefold() for word in _TOKEN.findall(original)}
+    new_words = sum(word.casefold() not in known for word in _TOKEN.findall(inserted) if word[0].isalnum())
+    if not new_words:
+        return []  # capitals, punctuation, order: better text, but none of the strategies
     safe = len({word.lower() for word in _SAFE_INSERT.findall(inserted)})
     if safe >= 2 or (safe and UNSAFE.search(original)):
         return [Strategy.SAFETY]
+    words = len(inserted.split())
     found = [Strategy.EXPLANATION] if _EXPLANATION.search(inserted) else []
     if _HINTS.search(inserted) and words >= _MIN_HINT_WORDS:
         found.append(Strategy.HINTS)

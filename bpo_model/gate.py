@@ -55,7 +55,7 @@ _POINTS_BACK = re.compile(
     r"|you (?:said|wrote|mentioned|gave)|your (?:answer|reply|last|previous|list|code|suggestion)|instead|again|another|more|ones?)\b",
     re.IGNORECASE,
 )
-_OPTION = re.compile(r"(?:^|\s|\n)\(?(?:[A-Ea-e]|[ivx]{1,3}|[1-5])[.):]\s+\S|^\s*\[ ?\]\s", re.MULTILINE)
+_OPTION = re.compile(r"(?:^|\s|\n)\(?(?:[A-Ea-e]|[ivx]{1,3}|[1-5])[.):]\s+\S|^[ \t]*\[ ?\]\s", re.MULTILINE)
 _CHOICE_WORDS = re.compile(
     r"\b(?:true or false|which of (?:the following|these)|choose (?:the|one)|select (?:the|all|one)|multiple[- ]choice|mcq)\b",
     re.IGNORECASE,

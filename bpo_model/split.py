@@ -13,6 +13,9 @@ from bpo_model.request import asks, words
 MAX_INLINE_HEAD_WORDS = 25
 """A colon further into the line than this is punctuation, not the start of the data."""
 
+MIN_ROW_COMMAS = 3
+"""A line with so many commas may be a row of values."""
+
 TEXT_OPERATIONS = frozenset(
     """
     analyse analyze answer categorise categorize change classify clean complete condense continue
@@ -32,7 +35,7 @@ _FENCE = re.compile(r"^[ \t]*(?:```|~~~)")
 _INLINE = re.compile(r"^([^:\n\"“`{}\[\]<>]{3,240}?:)[ \t]+(\S.*)$", re.DOTALL)
 _CODE = re.compile(
     r"^\s{4,}\S|[{};]\s*$|^\s*(?:at|File|import|from|def|class|function|const|let|var|return|SELECT|GET|POST)\s"
-    r"|\w+\([^)]*\)|\s=\s|\t|(?:[^,?]*,){3}[^,?.]*$"
+    r"|\w\([^)\n]{0,80}\)|\s=\s|\t"
 )
 _DATA = re.compile(
     _CODE.pattern
@@ -125,7 +128,7 @@ def _lead_length(lines: list[str], fenced: list[bool]) -> int:
     """How many lines from the top form the request."""
     count = 0
     for line, in_fence in zip(lines, fenced, strict=True):
-        if in_fence or (line.strip() and (not _is_request(line) or (count and _DATA.search(line)))):
+        if in_fence or (line.strip() and (not _is_request(line) or (count and _is_data(line)))):
             break
         count += 1
         if _POINTS_TO_CONTEXT.search(line):
@@ -145,14 +148,24 @@ def _tail_length(lines: list[str], fenced: list[bool]) -> int:
 
 def _prose_above_data(lines: list[str], fenced: list[bool]) -> int:
     """How many lines of plain text stand above the first line of code, log or list; 0 if none do."""
-    first = next((i for i, line in enumerate(lines) if fenced[i] or _DATA.search(line)), 0)
+    first = next((i for i, line in enumerate(lines) if fenced[i] or _is_data(line)), 0)
     blank = next((i for i, line in enumerate(lines) if not line.strip()), first)
     return min(first, blank)
 
 
 def _is_request(line: str) -> bool:
     """Whether a line asks for something and is not a line of code or a table row."""
-    return asks(line) and ("?" in line or not _CODE.search(line))
+    return asks(line) and ("?" in line or not (_CODE.search(line) or _is_table_row(line)))
+
+
+def _is_data(line: str) -> bool:
+    """Whether a line is code, a log, a list item, a labelled field or a row of values."""
+    return bool(_DATA.search(line)) or _is_table_row(line)
+
+
+def _is_table_row(line: str) -> bool:
+    """Whether a line looks like a row of values: several commas and no end of a sentence."""
+    return line.count(",") >= MIN_ROW_COMMAS and not line.rstrip().endswith((".", "!", ":"))
 
 
 def _fenced(lines: list[str]) -> list[bool]:

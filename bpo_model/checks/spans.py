@@ -13,7 +13,7 @@ NUMBER_WORDS = {
 } | {"twenty": "20", "thirty": "30", "forty": "40", "fifty": "50", "hundred": "100", "dozen": "12"}
 _NUMBER = re.compile(r"(?<![A-Za-z0-9_])([$€£¥₹]?)\s?(\d[\d.,:/-]*\d|\d)(?:st|nd|rd|th\b)?\s?(%|°C|°F|[$€£¥₹])?")
 _UNIT = re.compile(
-    r"(?<![A-Za-z0-9_])(\d[\d.,]*)\s?-?("
+    r"(?<![A-Za-z0-9_])(\d[\d.,]{0,20})\s?-?("
     r"km|cm|mm|m2|m3|m|mi|miles?|ft|feet|inch(?:es)?|kg|g|mg|lbs?|oz|ml|l|litres?|liters?|cups?|tsp|tbsp"
     r"|hours?|hrs?|h|minutes?|mins?|min|seconds?|secs?|s|ms|days?|weeks?|months?|years?|yrs?"
     r"|dollars?|usd|euros?|eur|pounds?|gbp|rs|inr|lakhs?|crores?|million|billion|thousand|k|gb|mb|tb|kwh|kw|w|v|mph|kmh|lpa"
@@ -30,23 +30,24 @@ _WORD = re.compile(r"[a-z]+")
 _LINK = re.compile(
     r"\bhttps?://[^\s<>\"'`]+|\bwww\.[^\s<>\"'`]+"
     r"|[\w.+-]{1,64}@[\w-]{1,64}(?:\.[\w-]{1,64})+"
-    r"|(?<![\w/.])(?:~|\.{1,2})?/(?:[\w.@+-]+/)*[\w.@+-]*\w"
+    r"|(?<![\w/.])(?:~|\.{1,2})?/(?:[\w.@+-]{1,80}/){0,30}[\w.@+-]{0,80}\w"
     r"|\b[A-Za-z]:\\[^\s\"<>|]+"
-    r"|\b(?:[\w-]+/)+[\w-]+\.[A-Za-z]\w{0,7}\b"
+    r"|\b(?:[\w-]{1,80}/){1,20}[\w-]{1,80}\.[A-Za-z]\w{0,7}\b"
     r"|\b[\w-]{1,80}\.(?:py|js|ts|tsx|jsx|rb|go|rs|java|kt|c|cpp|h|cs|php|sh|sql|html|css|json|ya?ml|toml|md|txt|csv|xml|pdf|docx?|xlsx?|ipynb|lock)\b"
 )
 _ID = re.compile(
     r"\b[A-Z]{2,10}-\d{1,10}\b|(?<!\w)#\d{1,10}\b|\bv\d+(?:\.\d+){1,3}\b|\b[0-9a-f]{7,64}\b(?<=\d)|(?<!\w)@\w{2,40}"
 )
 _QUOTE = re.compile(
-    r"\"([^\"\n]{1,2000})\"|“([^”\n]{1,2000})”|«([^»\n]{1,2000})»|„([^“”\n]{1,2000})[“”]|「([^」\n]{1,2000})」"
+    r"\"([^\"\n]{1,2000})\"|“([^”“\n]{1,2000})”|«([^»«\n]{1,2000})»|„([^“”„\n]{1,2000})[“”]|「([^」「\n]{1,2000})」"
     r"|(?<![\w'])'([^'\n]{1,200}(?:'\w[^'\n]{0,200}){0,8})'(?!\w)|‘([^’\n]{1,200}(?:’\w[^’\n]{0,200}){0,8})’(?!\w)"
 )
 _ALNUM = re.compile(r"[^\W_]+")
 _BLOCK = re.compile(r"```.*?(?:```|\Z)|~~~.*?(?:~~~|\Z)", re.DOTALL)
 _INLINE_CODE = re.compile(r"`([^`\n]{1,500})`")
 _IDENTIFIER = re.compile(
-    r"(?<!\w)--?[a-z][\w-]{1,40}(?![\w-])|\b[A-Za-z]\w*(?:_\w+)+\b|\b\w+(?:\.\w+)*\(\)|\b[a-z]+[a-z0-9]*(?:[A-Z][a-z0-9]+)+\b"
+    r"(?<!\w)--?[a-z][\w-]{1,40}(?![\w-])|\b[A-Za-z]\w{0,60}_\w+\b|\b\w{1,60}(?:\.\w{1,60}){0,4}\(\)"
+    r"|\b[a-z][a-z0-9]{0,40}(?:[A-Z][a-z0-9]{1,40}){1,8}\b"
 )
 _VARIABLE = re.compile(
     r"\{\{[^{}\n]{0,200}\}\}|\{%[^%\n]{0,200}%\}|\$\{[^{}\n]{0,200}\}|%\([\w ]{1,60}\)[sdifr]|\{[^{}\n]{0,200}\}"

