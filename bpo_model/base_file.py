@@ -70,8 +70,11 @@ def wheel_path(base: BaseFile) -> Path | None:
 
 def _from_hub(base: BaseFile) -> Path:
     """The file from the hub's local cache or, with one log line, from the hub."""
-    from huggingface_hub import hf_hub_download
+    from huggingface_hub import hf_hub_download, try_to_load_from_cache
 
+    cached = try_to_load_from_cache(base.hub_repo, base.file, revision=base.hub_revision)
+    if isinstance(cached, str):
+        return Path(cached)
     logger.warning("downloading %s (%.0f MB) from %s", base.file, base.size / 1e6, base.hub_repo)
     try:
         return Path(hf_hub_download(base.hub_repo, base.file, revision=base.hub_revision))
@@ -95,7 +98,9 @@ def check_file(path: Path, size: int, sha256: str) -> None:
         ModelLoadError: If the file is missing or is not the published one.
     """
     if not path.is_file():
-        raise ModelLoadError(f"{path} is missing. Reinstall the package that holds it.")
+        raise ModelLoadError(
+            f"{path} is missing. Copy its folder again, or reinstall bpo-model if it came with the package."
+        )
     stat = path.stat()
     if stat.st_size != size:
         raise ModelLoadError(f"{path} has {stat.st_size} bytes, expected {size}. Delete it and install it again.")

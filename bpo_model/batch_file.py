@@ -36,8 +36,11 @@ def rewrite_file(
     out: Path,
     optimize_batch: Callable[[list[Prompt]], list[OptimizedPrompt]],
     on_progress: Callable[[int], None] = lambda done: None,
+    settings: str = "",
 ) -> FileCounts:
     """Rewrite every line of `source` into `out`.
+
+    `settings` names the model and options: an earlier run with others is not continued.
 
     Raises:
         BPOError: If `out` or `source` cannot be used, or `OUT.part` belongs to another input.
@@ -48,11 +51,11 @@ def rewrite_file(
         raise BPOError(f"{out} exists already. Delete it, or choose another --out.")
     part, counts = out.with_name(out.name + ".part"), FileCounts()
     with source.open("rb") as lines, _open_part(part) as records:
-        _skip_finished(lines, records, part, counts)
+        _skip_finished(lines, records, part, counts, settings)
         on_progress(counts.done)
         numbered = enumerate(lines, start=counts.done + 1)
         while chunk := list(islice(numbered, CHUNK)):
-            for record in _rewrite_chunk(chunk, optimize_batch):
+            for record in _rewrite_chunk(chunk, optimize_batch, settings):
                 records.write(json.dumps(record, ensure_ascii=True).encode() + b"\n")
                 counts.done += 1
                 counts.changed += bool(record.get("changed"))
@@ -73,7 +76,7 @@ def _open_part(part: Path) -> Any:
         raise BPOError(f"cannot write {part}: {error.strerror}. Choose another --out.") from error
 
 
-def _skip_finished(lines: Any, records: Any, part: Path, counts: FileCounts) -> None:
+def _skip_finished(lines: Any, records: Any, part: Path, counts: FileCounts, settings: str) -> None:
     """Step over the input lines that have a record; drop a record that was cut off."""
     records.seek(0)
     kept = 0
@@ -81,8 +84,8 @@ def _skip_finished(lines: Any, records: Any, part: Path, counts: FileCounts) -> 
         record = _parse_record(raw)
         if record is None:
             break
-        if record.get("input") != _digest(lines.readline()):
-            raise BPOError(f"{part} line {number} belongs to another input. Delete it to start over.")
+        if record.get("input") != _digest(lines.readline(), settings):
+            raise BPOError(f"{part} line {number} belongs to another input, model or options. Delete it to start over.")
         kept += len(raw)
         counts.done += 1
         counts.resumed += 1
@@ -104,14 +107,16 @@ def _parse_record(raw: bytes) -> dict[str, Any] | None:
 
 
 def _rewrite_chunk(
-    chunk: list[tuple[int, bytes]], optimize_batch: Callable[[list[Prompt]], list[OptimizedPrompt]]
+    chunk: list[tuple[int, bytes]],
+    optimize_batch: Callable[[list[Prompt]], list[OptimizedPrompt]],
+    settings: str,
 ) -> Iterator[dict[str, Any]]:
     """Records of a chunk in order; lines that cannot be read never reach the model."""
     parsed = [_parse_line(raw) for _, raw in chunk]
     prompts = [item for item, _ in parsed if not isinstance(item, PromptError)]
     results = iter(optimize_batch(prompts) if prompts else [])
     for (number, raw), (item, extra) in zip(chunk, parsed, strict=True):
-        head = {"line": number, "input": _digest(raw), **extra}
+        head = {"line": number, "input": _digest(raw, settings), **extra}
         if isinstance(item, PromptError):
             yield {**head, "error": str(item)}
             continue
@@ -123,18 +128,19 @@ def _rewrite_chunk(
 def _parse_line(raw: bytes) -> tuple[Prompt | PromptError, dict[str, Any]]:
     """(prompt or what is wrong with the line, its id if it has one)."""
     try:
-        item = json.loads(raw.decode("utf-8"))
-    except ValueError as error:
+        item = json.loads(raw.decode("utf-8-sig"))
+    except (ValueError, RecursionError) as error:
         return PromptError(f"not a line of JSON in UTF-8: {error}"), {}
     if isinstance(item, str):
         return item, {}
-    prompt: Any = item.get("prompt", item.get("messages")) if isinstance(item, dict) else None
+    given = [item.get("prompt"), item.get("messages")] if isinstance(item, dict) else []
+    prompt: Any = next((value for value in given if value is not None), None)
     if not isinstance(prompt, (str, list)):
         return PromptError("expected a JSON string, or an object with `prompt` (text) or `messages` (list)"), {}
     extra = {"id": item["id"]} if isinstance(item.get("id"), (str, int)) else {}
     return prompt, extra
 
 
-def _digest(raw: bytes) -> str:
-    """Short hash of an input line, to notice that the input has changed."""
-    return hashlib.blake2b(raw.strip(), digest_size=8).hexdigest()
+def _digest(raw: bytes, settings: str) -> str:
+    """Short hash of an input line and the settings, to notice that either has changed."""
+    return hashlib.blake2b(raw.strip(), digest_size=8, key=hashlib.sha256(settings.encode()).digest()).hexdigest()

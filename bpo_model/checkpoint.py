@@ -71,9 +71,14 @@ def _parse(folder: Path, data: dict[str, Any]) -> Checkpoint:
     if data["format"] != FORMAT:
         raise ValueError(f"format {data['format']!r} is not {FORMAT}; upgrade bpo-model")
     adapter = data.get("adapter") or {"file": "", "size": 0, "sha256": ""}
-    if Path(adapter["file"]).name != adapter["file"]:
+    if Path(adapter["file"]).name != adapter["file"] or adapter["file"] == "..":
         raise ValueError(f"the adapter must lie beside bpo.json, got {adapter['file']!r}")
     policy = data.get("gate", {})
+    if not isinstance(policy, dict):
+        raise ValueError(f"gate must be an object, got {policy!r}")
+    policy = dict(policy)
+    if isinstance(policy.get("languages"), list):
+        policy["languages"] = tuple(policy["languages"])
     return Checkpoint(
         name=str(data["name"]),
         folder=folder,
@@ -83,6 +88,6 @@ def _parse(folder: Path, data: dict[str, Any]) -> Checkpoint:
         adapter_sha256=str(adapter["sha256"]),
         template=Template(data["template"]),
         context_tokens=int(data["context_tokens"]),
-        policy=replace(GatePolicy(), **{**policy, "languages": tuple(policy.get("languages", ("en",)))}),
+        policy=replace(GatePolicy(), **policy),
         length=replace(LengthBudget(), **data.get("length", {})),
     )

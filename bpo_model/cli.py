@@ -126,7 +126,10 @@ def _optimize_file(optimizer: Any, file: Path, out: Path) -> None:
     columns = (*Progress.get_default_columns()[:2], MofNCompleteColumn(), TimeRemainingColumn(), TextColumn(str(out)))
     with Progress(*columns, console=Console(stderr=True)) as progress:
         task = progress.add_task("rewriting", total=total)
-        counts = rewrite_file(file, out, optimizer.optimize_batch, lambda done: progress.update(task, completed=done))
+        counts = rewrite_file(
+            file, out, optimizer.optimize_batch, lambda done: progress.update(task, completed=done),
+            settings=f"{optimizer.checkpoint} {optimizer.options}",
+        )  # fmt: skip
     Console(stderr=True).print(
         f"{counts.done} prompts, {counts.changed} changed, {counts.failed} failed, {counts.resumed} from an earlier run"
     )

@@ -1,5 +1,6 @@
 """Settings, validated once: how to decode, when to rewrite, how much a rewrite may grow."""
 
+import math
 from dataclasses import dataclass, replace
 from typing import TypedDict, get_args
 
@@ -27,7 +28,7 @@ class SamplingConfig:
 
     def __post_init__(self) -> None:
         """Refuse values that cannot work."""
-        if min(self.temperature, self.retry_temperature) < 0:
+        if not all(0 <= value < math.inf for value in (self.temperature, self.retry_temperature)):
             raise ValueError(
                 f"temperatures must be >= 0 (0 is greedy), got {self.temperature}, {self.retry_temperature}"
             )
@@ -57,6 +58,13 @@ class GatePolicy:
     skip_multiple_choice: bool = True
     skip_math: bool = True
 
+    def __post_init__(self) -> None:
+        """Refuse values that would silently stop every prompt."""
+        if not isinstance(self.languages, tuple) or not all(isinstance(code, str) for code in self.languages):
+            raise ValueError(f"languages must be a tuple of codes such as ('en',), got {self.languages!r}")
+        if not isinstance(self.max_words, int) or self.max_words < 1:
+            raise ValueError(f"max_words must be a whole number >= 1, got {self.max_words!r}")
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LengthBudget:
@@ -66,9 +74,18 @@ class LengthBudget:
     """Times the words of the instruction, plus ..."""
     extra_words: int = 30
 
+    def __post_init__(self) -> None:
+        """Refuse values that cannot be counted with."""
+        for name, value in (("factor", self.factor), ("extra_words", self.extra_words)):
+            if not isinstance(value, (int, float)) or not 0 <= value < math.inf:
+                raise ValueError(f"{name} must be a number >= 0, got {value!r}")
+
     def limit(self, words: int) -> int:
         """Most words that a rewrite of an instruction with so many words may have."""
         return int(self.factor * words) + self.extra_words
+
+
+MAX_DEADLINE_MS = 86_400_000
 
 
 class Overrides(TypedDict, total=False):
@@ -100,12 +117,13 @@ class Options:
         """Refuse values that cannot work, naming them."""
         if not isinstance(self.mode, SamplingConfig):
             raise TypeError(f"mode must be STABLE, AGGRESSIVE or a SamplingConfig, got {self.mode!r}")
-        if self.candidates is not None and self.candidates < 1:
+        if self.candidates is not None and not (isinstance(self.candidates, int) and self.candidates >= 1):
             raise ValueError(f"candidates must be >= 1 or None (what the mode says), got {self.candidates}")
-        if self.iterations < 1:
-            raise ValueError(f"iterations must be >= 1, got {self.iterations}")
-        if self.deadline_ms is not None and not self.deadline_ms > 0:
-            raise ValueError(f"deadline_ms must be > 0 or None (wait), got {self.deadline_ms}")
+        if not (isinstance(self.iterations, int) and self.iterations >= 1):
+            raise ValueError(f"iterations must be >= 1, got {self.iterations!r}")
+        timed = self.deadline_ms is not None
+        if timed and not (isinstance(self.deadline_ms, (int, float)) and 0 < self.deadline_ms <= MAX_DEADLINE_MS):
+            raise ValueError(f"deadline_ms must be > 0 and at most a day, or None (wait), got {self.deadline_ms!r}")
         if self.rewrite not in get_args(Rewrite):
             raise ValueError(f"rewrite must be one of {', '.join(get_args(Rewrite))}, got {self.rewrite!r}")
         if self.on_error not in get_args(OnError):

@@ -19,7 +19,7 @@ Rule = Callable[[str, Split, GatePolicy, bool], bool]
 """(text, its split, policy, has_history) -> whether the prompt is left alone."""
 
 _SMALL_TALK = re.compile(
-    r"^\W*(?:(?:hi+|hey+|hello+|hallo|hola|namaste|yo|sup|good (?:morning|afternoon|evening|night|day|bye)|bye+|goodbye"
+    r"^(?!\W*again\W*$)\W*(?:(?:hi+|hey+|hello+|hallo|hola|namaste|yo|sup|good (?:morning|afternoon|evening|night|day|bye)|bye+|goodbye"
     r"|thanks?(?: you)?|thank u|thx|ty|ok(?:ay)?|cool|great|nice|perfect|awesome|wow|lol|haha+|yes|yeah|yep|no|nope|sure|please|welcome"
     r"|never ?mind|got it|i see|how are (?:you|u)|how r u|how's it going|what's up|whats up|r u there|are you there|happy \w+|merry \w+|congrat\w+"
     r"|there|all|again|everyone|everybody|friend|buddy|sir|madam|ji|mate|man|very much|so much|a lot|to you(?: and your family)?|too|today|doing|for (?:the|your) help"
@@ -27,12 +27,15 @@ _SMALL_TALK = re.compile(
     re.IGNORECASE,
 )
 _COMMAND = re.compile(
-    r"^\s*(?:\$ |> |sudo |git |docker |kubectl |npm |pip |cd |ls |cat |curl |ssh |python3? -|python3? \S+\.py|node |cargo |SELECT\s.+\sFROM\s|INSERT INTO |UPDATE \w+ SET |[/!]\w+)"
+    r"^\s*(?:\$ |> |sudo |git |docker |kubectl |curl |ssh |python3? -|python3? \S+\.py|node \S+\.js|SELECT\s.+\sFROM\s|INSERT INTO |UPDATE \w+ SET |[/!]\w+"
+    r"|(?:cat|cd|ls|rm|cp|mv|mkdir|chmod|tar|grep|find)\s+(?:-\w|\S*[/.~*]\S*)|make (?:install|test|clean|build|all|check)\s*$"
+    r"|(?:brew|apt|apt-get|yum|dnf|conda|npm|pip|yarn|cargo|go|gem) (?:install|run|build|test|update|add)\b)"
 )
 _PROSE_IN_COMMAND = re.compile(
     r"\b(?:why|how|what|then|please|explain|does|is|not|doesn't|i|my|this|and|but|for|undo|msg|message)\b",
     re.IGNORECASE,
 )
+_FENCED_ONLY = re.compile(r"\s*(```|~~~).*\1\s*", re.DOTALL)
 _CODE_LINE = re.compile(
     r"[{};]\s*$|^\s*(?:def|class|import|from|return|if|for|while|else|elif|try|except|const|let|var|function|public|private|#include)\b"
     r"|^\s*(?:</?\w+|//|/\*|@\w+)"
@@ -43,13 +46,19 @@ _JSON_ONLY = re.compile(r"^\s*(?:\{.*\}|\[.*\]|<\w[^>]*>.*</\w+>|<\?xml.*>)\s*$"
 _FOLLOW_UP = re.compile(
     r"^\W*(?:(?:ok|okay|yes|no|great|thanks|please|now|then|and|but|also|so|can you|could you|hmm|well)\b[\s,!.]*){0,3}(?:"
     r"(?:make|keep|write|say|do|put|try|turn|change|rewrite|redo|translate|shorten|expand|explain|simplify|fix|summari[sz]e|convert|repeat|continue|format|add)"
-    r"\s+(?:it|that|this|them|those|these)\b(?!\s+\w+ing\b)"
-    r"|(?:a bit |much |even |way |less |more )?(?:shorter|longer|simpler|better|funnier|formal|casual|detailed|concise|again|bigger|smaller)\b\W*$"
-    r"|(?:and|but|what about|how about|or|same|also)\s+(?:in|for|with|the|a|if|on|at|now|as|to|why|how)\b"
+    r"\s+(?:it|that|this|them|those|these)\b(?!\s+\w+(?:ing\b|['’]s\b))"
+    r"|(?:a bit |much |even |way |less |more )?(?:shorter|longer|simpler|better|funnier|formal|casual|detailed|concise|again|bigger|smaller)\b(?:[\s,]*please)?\W*$"
     r"|(?:continue|go on|keep going|more|again|another(?: one)?|one more|next|elaborate|why(?: not)?|how so|really|and then|what else|anything else|like what|such as)\W*$"
     r")",
     re.IGNORECASE,
 )
+_FRAGMENT = re.compile(
+    r"^\W*(?:and|but|what about|how about|or|same|also)\s+(?:in|for|with|the|a|if|on|at|now|as|to|why|how)\b",
+    re.IGNORECASE,
+)
+MAX_FOLLOW_UP_WORDS = 8
+MAX_FRAGMENT_WORDS = 4
+"""Longer texts carry enough content of their own, unless there are earlier turns to point at."""
 _POINTS_BACK = re.compile(
     r"\b(?:it|its|that|this|these|those|they|them|their|he|him|his|she|her|the (?:first|second|third|last|previous|other|same|former|latter|above)|above"
     r"|you (?:said|wrote|mentioned|gave)|your (?:answer|reply|last|previous|list|code|suggestion)|instead|again|another|more|ones?)\b",
@@ -61,15 +70,21 @@ _CHOICE_WORDS = re.compile(
     re.IGNORECASE,
 )
 _MATH_QUESTION = re.compile(
-    r"\b(?:how (?:many|much|old|far|fast|long|tall|deep|heavy)|what (?:is|was|are) the (?:total|sum|difference|average|cost|price|area|volume|speed|probability|value|remainder|number)"
+    r"\b(?:how (?:many|much)|what (?:is|was|are) the (?:total|sum|difference|average|cost|price|area|volume|speed|probability|value|remainder|number)"
     r"|solve|calculate|compute|evaluate|simplify|factor|find (?:the )?(?:value|x|y|n|sum|area|derivative|integral|probability))\b",
+    re.IGNORECASE,
+)
+_ADVICE = re.compile(r"\b(?:should|recommend|suggest|advice|worth|best|plan|ideas?)\b", re.IGNORECASE)
+_ARITHMETIC = re.compile(
+    r"\d\s?%\s+of\s+\$?\d|\b(?:square|cube) root of \d|\d\s+(?:times|plus|minus|divided by|multiplied by|to the power of)\s+\d",
     re.IGNORECASE,
 )
 _MATH_TOPIC = re.compile(
     r"\b(?:per ?cent(?:age)?|profit|average speed|perimeter|area of|what area|original price|left over|sum of|equal to|times as|twice as|consecutive"
-    r"|marked down|at what time|what time|two-digit|possible values|km/h|mph|interest|ratio of|fraction|equilateral|jug)\b|\d%",
+    r"|marked down|at what time|two-digit|possible values|km/h|mph|interest|ratio of|fraction|equilateral|jug|how (?:old|far|fast|long))\b|\d%",
     re.IGNORECASE,
 )
+_QUANTITY = re.compile(r"(?<![\w.])\d[\d.,]*")
 _EXPRESSION = re.compile(
     r"\d\s*[+*×÷^=]\s*\(?-?\d|\d\s+[-/]\s+\d|\d\)?\s*[-+*/]\s*\(?\d*[xyn]\b|\b\d*[xyn]\s*[-+=^]\s*\d"
 )
@@ -122,11 +137,14 @@ def is_small_talk(text: str, parts: Split, policy: GatePolicy, has_history: bool
 
 def is_follow_up(text: str, parts: Split, policy: GatePolicy, has_history: bool) -> bool:
     """Refers to earlier turns: "make it shorter", "and in French?"; after turns, any short text that points back."""
-    if len(words(text)) > 25 or parts.context.strip():
+    count = len(words(text))
+    if count > 25 or parts.context.strip() or ":" in text:
         return False
-    if _FOLLOW_UP.match(text):
+    if has_history and (_POINTS_BACK.search(text) or _FOLLOW_UP.match(text) or _FRAGMENT.match(text) or count < 4):
         return True
-    return has_history and (bool(_POINTS_BACK.search(text)) or len(words(text)) < 4)
+    if count <= MAX_FRAGMENT_WORDS and _FRAGMENT.match(text):
+        return True
+    return count <= MAX_FOLLOW_UP_WORDS and bool(_FOLLOW_UP.match(text))
 
 
 def is_other_language(text: str, parts: Split, policy: GatePolicy, has_history: bool) -> bool:
@@ -136,7 +154,7 @@ def is_other_language(text: str, parts: Split, policy: GatePolicy, has_history: 
 
 def is_not_a_request(text: str, parts: Split, policy: GatePolicy, has_history: bool) -> bool:
     """Only code, data, a command, a link, a fragment or a template variable."""
-    if not words(parts.instruction) or _URL_ONLY.match(text) or _JSON_ONLY.match(text):
+    if not words(parts.instruction) or any(only.fullmatch(text) for only in (_URL_ONLY, _JSON_ONLY, _FENCED_ONLY)):
         return True
     if _COMMAND.match(text) and not _PROSE_IN_COMMAND.search(text):
         return True
@@ -173,11 +191,15 @@ def is_math(text: str, parts: Split, policy: GatePolicy, has_history: bool) -> b
     """An arithmetic expression, an equation or a word problem."""
     if not policy.skip_math:
         return False
-    if _EXPRESSION.search(text) and (len(words(text)) <= 4 or _MATH_QUESTION.search(text)):
+    if _ARITHMETIC.search(text) or (
+        _EXPRESSION.search(text) and (len(words(text)) <= 4 or _MATH_QUESTION.search(text))
+    ):
         return True
-    quantities = len(re.findall(r"(?<![\w.])\d[\d.,]*", text))
-    asked = bool(_MATH_QUESTION.search(text)) or (asks(text) and bool(_MATH_TOPIC.search(text)))
-    return quantities >= 2 and len(sentences(text)) >= 2 and asked and len(text) < 900
+    quantities = len(_QUANTITY.findall(text))
+    if quantities < 2 or len(text) > 900 or _ADVICE.search(text):
+        return False
+    told = len(sentences(text)) >= 2 or quantities >= 3
+    return told and (bool(_MATH_QUESTION.search(text)) or (asks(text) and bool(_MATH_TOPIC.search(text))))
 
 
 def is_already_specific(text: str, parts: Split, policy: GatePolicy, has_history: bool) -> bool:
@@ -194,10 +216,10 @@ RULES: dict[Reason, Rule] = {
     Reason.SMALL_TALK: is_small_talk,
     Reason.FOLLOW_UP: is_follow_up,
     Reason.LANGUAGE: is_other_language,
-    Reason.NOT_A_REQUEST: is_not_a_request,
-    Reason.UNCLEAR_INSTRUCTION: is_unclear,
     Reason.MULTIPLE_CHOICE: is_multiple_choice,
     Reason.MATH_PROBLEM: is_math,
+    Reason.NOT_A_REQUEST: is_not_a_request,
+    Reason.UNCLEAR_INSTRUCTION: is_unclear,
     Reason.ALREADY_SPECIFIC: is_already_specific,
 }
 HARD = (Reason.BLANK, Reason.UNSUPPORTED_CHARACTERS, Reason.TOO_LONG)

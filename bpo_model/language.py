@@ -11,6 +11,10 @@ from collections import Counter
 from functools import lru_cache
 from pathlib import Path
 
+TELLING_LETTERS = 4
+"""One function word of so many letters is evidence enough, if no English one stands beside it."""
+_OTHER_LETTERS = frozenset("ąćčďęěğıłńňőøřśšşťůűźżžđățșåæõßœ")
+"""Letters that English does not even borrow; é, ñ, ç and the like it does."""
 _LETTERS = re.compile(r"[^\W\d_]+")
 
 
@@ -30,7 +34,8 @@ def scripts(text: str) -> Counter[str]:
 @lru_cache(maxsize=4096)
 def _script(char: str) -> str:
     """First word of the character's Unicode name."""
-    return unicodedata.name(char, "UNKNOWN").split()[0].split("-")[0]
+    name = unicodedata.name(char, "UNKNOWN").split()[0].split("-")[0]
+    return "CJK" if name in ("HIRAGANA", "KATAKANA") else name  # Japanese mixes all three
 
 
 def main_script(text: str) -> str:
@@ -44,24 +49,27 @@ def detect(text: str) -> str:
     A Latin-script language wins by function words; a tie with English counts as English,
     since short prompts share words such as "a" and "me" with other languages.
 
-    >>> detect("best laptop under $800"), detect("¿Cómo se hace el pan?"), detect("как дела")
+    >>> detect("photosynthesis"), detect("¿Cómo se hace el pan?"), detect("как дела")
     ('', 'es', 'CYRILLIC')
     """
     script = main_script(text)
     if script not in ("LATIN", ""):
         return script
-    words = {word.lower() for word in _LETTERS.findall(text) if len(word) > 1 or not word.isascii() or word == "I"}
-    hits = {code: sum(word in known for word in words) for code, known in function_words().items()}
+    words = {word.lower() for word in _LETTERS.findall(text) if len(word) > 1 or not word.isascii() or word in "aAI"}
+    hits = {code: len(words & known) for code, known in function_words().items()}
     best = max(hits, key=lambda code: (hits[code], code == "en"))
-    if hits[best] == 0 or (best != "en" and hits[best] < 2 and not _foreign_letters(text)):
-        return "" if not _foreign_letters(text) or hits["en"] else "latin-other"
-    return best
+    if best == "en":
+        return "en" if hits["en"] else _unknown(words)
+    telling = (
+        any(len(word) + (not word.isascii()) >= TELLING_LETTERS for word in words & function_words()[best])
+        and not hits["en"]
+    )
+    return best if hits[best] >= 2 or telling else _unknown(words)
 
 
-def _foreign_letters(text: str) -> bool:
-    """Whether a fair share of the letters do not occur in English words."""
-    letters = [char for char in text if char.isalpha()]
-    return sum(not char.isascii() for char in letters) * 20 > len(letters)
+def _unknown(words: set[str]) -> str:
+    """The code `latin-other` if a letter tells that this is not English; else nothing."""
+    return "latin-other" if any(letter in _OTHER_LETTERS for word in words for letter in word) else ""
 
 
 def speaks(text: str, languages: tuple[str, ...]) -> bool:

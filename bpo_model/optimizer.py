@@ -94,6 +94,9 @@ class PromptOptimizer:
         if isinstance(prompts, str):
             raise PromptError("optimize_batch takes a list of prompts, got one str; use optimize")
         options, started = replace(self.options, **overrides), time.perf_counter()
+        if options.on_error == "raise":
+            for prompt in prompts:
+                find_target(prompt)
         jobs = [self._start(prompt, options, started) for prompt in prompts]
         self._run([job for job in jobs if job.open], options, started)
         results = [job.result(self.checkpoint.name, time.perf_counter()) for job in jobs]

@@ -8,7 +8,9 @@ import re
 
 IMPERATIVES = frozenset(
     """
-    accept act adapt add address announce advise analyse analyze answer apply argue arrange ask assist assess assign assume balance be
+    accept act adapt always bake book browse build buy cancel close convene cook delete deploy download fetch filter install invest
+    migrate never open paint prioritise prioritize quiz remember restart revert roleplay round schedule upgrade
+    add address announce advise analyse analyze answer apply argue arrange ask assist assess assign assume balance be
     brainstorm break build calculate call categorise categorize change chat check choose cite clarify classify
     clean code combine come comment compare compile complete compose compute condense connect consider
     construct continue contrast convert convince correct count cover craft create critique debug decide deduce
@@ -17,14 +19,14 @@ IMPERATIVES = frozenset(
     examine expand explain explore extend extract fill find finish fix follow format formulate
     generate get gimme give go group guess guide help highlight hypothesize identify illustrate
     imagine implement improve include infer insert install inspect interpret invent investigate invite
-    join keep label lay lets let let's link list locate look make map match mention modify multiply name
+    join keep label lay lets let let's link list locate look make map match mention merge modify multiply name
     offer optimise optimize order organise organize outline output paraphrase parse perform pick pitch plan
     play point polish predict prepare present pretend print produce proofread propose prove provide
     pull put quote rank rate read rearrange recommend refactor reformulate refute relate remind remove
     rename reorder rephrase replace reply report represent research respond restate restructure return
-    reverse review revise reword rewrite run say scan score search select send set share shine shorten show
+    reverse review revise reword rewrite run say scan scale score search select send set share shine shorten show shrink
     simplify simulate sketch solve sort specify spell split start state substitute suggest summarise
-    summarize support take talk teach tell test think trace train transcribe transform translate try
+    summarize sum support swap tag take talk teach tell test think trace train trim transcribe transform translate try
     turn update use validate verify visualise visualize walk write
     """.split()
 )

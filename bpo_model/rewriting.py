@@ -25,6 +25,8 @@ def rewrite(
     """Rewrite all open jobs in place, in as few engine calls as possible."""
     pending = [job for job in jobs if job.open]
     for _ in range(iterations):
+        if not pending:
+            break
         pending = _one_iteration(pending, engine, checkpoint, sampling, cancelled)
     for job in jobs:
         if job.open:
@@ -88,14 +90,16 @@ def _take(job: Job, generated: list[Generated], checkpoint: Checkpoint) -> list[
     passing = []
     for item in generated:
         if not isinstance(item, Candidate):
-            job.close(Reason.ERROR, str(item))
-            return []
+            continue
         job.prompt_tokens += item.prompt_tokens
         job.completion_tokens += item.completion_tokens
         violations = _violations(job, item, checkpoint)
         job.violations += violations
         if not violations:
             passing.append(item.text.strip())
+    errors = [item for item in generated if not isinstance(item, Candidate)]
+    if len(errors) == len(generated):
+        job.close(Reason.ERROR, str(errors[0]))
     return passing
 
 

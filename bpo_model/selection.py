@@ -15,7 +15,7 @@ def choose(candidates: Sequence[str], original: str, *, prefer_changed: bool) ->
     """
     changed = [candidate for candidate in candidates if candidate != original]
     options = changed if prefer_changed and changed else list(candidates)
-    if len(set(options)) <= 2:
+    if len(options) <= 2:
         return options[0]
     return max(options, key=lambda option: sum(_overlap(option, other) for other in options))
 

@@ -31,10 +31,15 @@ _POINTS_TO_CONTEXT = re.compile(r":\s*$|\b(?:following|below|given|attached|past
 _LABEL = re.compile(
     r"^[ \t]*(?:user |my |the )?(?:question|query|task|instruction|request)[ \t]*:[ \t]*(?=\S)", re.I | re.M
 )
+_SPEAKER = re.compile(r"[ \t]*[A-Z][\w ]{0,20}:")
+_PERSONA = re.compile(
+    r"^\s*(?:you are|you're|act as|imagine you|pretend (?:to be|you)|your role)\b[^?]*$", re.IGNORECASE
+)
+_LIST_ITEM = re.compile(r"^\s*(?:\d{1,3}[.)]|[-*•])\s")
 _FENCE = re.compile(r"^[ \t]*(?:```|~~~)")
 _INLINE = re.compile(r"^([^:\n\"“`{}\[\]<>]{3,240}?:)[ \t]+(\S.*)$", re.DOTALL)
 _CODE = re.compile(
-    r"^\s{4,}\S|[{};]\s*$|^\s*(?:at|File|import|from|def|class|function|const|let|var|return|SELECT|GET|POST)\s"
+    r"^\s{4,}\S|[{};]\s*$|^\s*(?:at|File|import|from|def|class|function|const|let|var|return|SELECT|GET|POST)\s|^\s*\[?\d{1,4}[:/-]\d{1,2}[:/-]|\b(?:INFO|WARN|ERROR|DEBUG)\b|\w\(['\"]"
     r"|\w\([^)\n]{0,80}\)|\s=\s|\t"
 )
 _DATA = re.compile(
@@ -93,9 +98,16 @@ def _instruction_span(body: str) -> tuple[int, int, bool]:
         return labels[0].end(), _line_end(body, labels[0].end()), True
     if "\n" not in body:
         return 0, _inline_head(body), True
-    if len(labels) > 1:
-        return 0, len(body), False  # few-shot examples: no line is *the* instruction
+    if len(labels) > 1 or _is_transcript(body):
+        return 0, len(body), False  # few-shot examples and dialogues: no line is *the* instruction
     return _from_lines(body)
+
+
+def _is_transcript(body: str) -> bool:
+    """Whether the first and the last line carry labels, and the first label comes again."""
+    lines = [line for line in body.splitlines() if line.strip()]
+    first, last = _SPEAKER.match(lines[0]), _SPEAKER.match(lines[-1])
+    return bool(first and last and sum(line.startswith(first[0]) for line in lines) > 1)
 
 
 def _inline_head(line: str) -> int:
@@ -125,15 +137,22 @@ def _from_lines(body: str) -> tuple[int, int, bool]:
 
 
 def _lead_length(lines: list[str], fenced: list[bool]) -> int:
-    """How many lines from the top form the request."""
-    count = 0
+    """How many lines from the top form the request; they belong to one paragraph.
+
+    A line that works on text ("translate this", "explain:") ends the request: what follows
+    is its data, even if that asks something too.
+    """
+    count, one_paragraph = 0, all(line.strip() for line in lines)
     for line, in_fence in zip(lines, fenced, strict=True):
-        if in_fence or (line.strip() and (not _is_request(line) or (count and _is_data(line)))):
+        if not line.strip() and count and all(not text.strip() or _PERSONA.match(text) for text in lines[:count]):
+            count += 1  # a persona is no request by itself
+            continue
+        if in_fence or not line.strip() or not _is_request(line) or (count and _is_data(line)):
             break
         count += 1
-        if _POINTS_TO_CONTEXT.search(line):
+        if _POINTS_TO_CONTEXT.search(line) or (one_paragraph and TEXT_OPERATIONS.intersection(words(line))):
             break
-    return count if any(line.strip() for line in lines[:count]) else 0
+    return count
 
 
 def _tail_length(lines: list[str], fenced: list[bool]) -> int:
@@ -155,6 +174,8 @@ def _prose_above_data(lines: list[str], fenced: list[bool]) -> int:
 
 def _is_request(line: str) -> bool:
     """Whether a line asks for something and is not a line of code or a table row."""
+    if _LIST_ITEM.match(line):
+        return False
     return asks(line) and ("?" in line or not (_CODE.search(line) or _is_table_row(line)))
 
 

@@ -31,6 +31,8 @@ class Template:
 
     def __post_init__(self) -> None:
         """Refuse a template that would lose or repeat the prompt."""
+        if not isinstance(self.text, str):
+            raise ValueError(f"a template must be text, got {type(self.text).__name__}")
         if self.text.count(PLACEHOLDER) != 1:
             raise ValueError(
                 f"a template must hold {PLACEHOLDER!r} exactly once, "

@@ -34,9 +34,9 @@ class FakeEngine:
         """A candidate, or the error that the function raised."""
         try:
             rewritten = self.rewrite(text)
+            return Candidate(rewritten, len(text.split()), len(rewritten.split()))
         except Exception as error:  # noqa: BLE001  # stands for whatever a model may do wrong
             return GenerationError(str(error))
-        return Candidate(rewritten, len(text.split()), len(rewritten.split()))
 
 
 class FakeOptimizer(PromptOptimizer):

@@ -8,14 +8,14 @@ from bpo_model.language import detect, main_script
 from bpo_model.request import asks
 
 _LEAD_IN = re.compile(
-    r"^\W*(?:sure|certainly|of course|absolutely|here(?:'s| is| are)|okay,? here|yes,|no,|great question"
-    r"|as an ai|i'?m sorry|i am sorry|i apologi[sz]e|i can(?:no|')t|i'd be happy|happy to help"
+    r"^\W*(?:(?:sure|certainly|of course|absolutely)\b|here(?:'s| is| are)\b|okay,? here|yes,|no,|great question"
+    r"|as an ai|i'?m sorry|i am sorry|i apologi[sz]e|i can(?:not|'t) (?:help|assist|provide|do|fulfil|answer|comply|write|create|generate)|i'd be happy|happy to help"
     r"|(?:the )?(?:improved|optimi[sz]ed|rewritten|revised|original|raw|better) (?:prompt|version|instruction)s?\b"
     r"|prompt:|rewrite:|answer:|output:|response:)",
     re.IGNORECASE,
 )
 _ANSWER_LEAK = re.compile(
-    r"(?:^|\n|\*\*|\. )\s*(?:correct )?(?:answer|solution|response)s?\s*(?:is\b|:)\s*\S", re.IGNORECASE
+    r"(?:^|\n|\*\*|[.?!] )[ \t]{0,8}(?:correct )?(?:answer|solution|response)s?\s*(?:is\b|:)\s*\S", re.IGNORECASE
 )
 _TEMPLATE = re.compile(
     r"<\|[^|<>\n]{1,40}\|>|\[/?INST\]|<</?SYS>>|</?s>|\[(?:PROTECT|KEEP|INSTRUCTION|END|CONTEXT)\w*|###\s*(?:Instruction|Response|Input)",

@@ -4,6 +4,7 @@ Every check takes the original instruction and the candidate, and returns what i
 wrong in a few words, or "" if nothing is.
 """
 
+import re
 from collections import Counter
 from collections.abc import Callable
 
@@ -18,7 +19,10 @@ def numbers_kept(original: str, candidate: str) -> str:
 
     passes: "3 tips" -> "Give me three tips"; fails: "laptop under $800" -> "a good laptop".
     """
-    return _say("lost", list(_all_numbers(original) - _all_numbers(candidate)))
+    lost = _all_numbers(original) - _all_numbers(candidate)
+    if stands_in("one", candidate.lower()):
+        lost.pop("1", None)
+    return _say("lost", list(lost))
 
 
 def numbers_invented(original: str, candidate: str) -> str:
@@ -26,7 +30,10 @@ def numbers_invented(original: str, candidate: str) -> str:
 
     passes: "some tips" -> "a few tips"; fails: "some tips" -> "Give 7 tips".
     """
-    return _say("invented", list(spans.numbers(candidate) - _all_numbers(original)))
+    new = spans.numbers(candidate) - _all_numbers(original)
+    if stands_in("one", original.lower()):
+        new.pop("1", None)
+    return _say("invented", list(new))
 
 
 def units_kept(original: str, candidate: str) -> str:
@@ -36,7 +43,8 @@ def units_kept(original: str, candidate: str) -> str:
     """
     lost = spans.units(original) - spans.units(candidate)
     still_a_unit = {unit.split()[0] for unit in spans.units(candidate)}
-    return _say("changed", [unit for unit in lost if unit.split()[0] in still_a_unit])
+    words = candidate.lower()
+    return _say("changed", [item for item in lost if item.split()[0] in still_a_unit or item.split()[1] not in words])
 
 
 def links_kept(original: str, candidate: str) -> str:
@@ -53,8 +61,8 @@ def quotes_kept(original: str, candidate: str) -> str:
     passes: 'explain "carpe diem"' -> 'What does "carpe diem" mean?'; fails: -> "Explain seize the day".
     """
     before, after = spans.plain_words(original), spans.plain_words(candidate)
-    lost = [quote for quote in spans.quotes(original) if quote not in after]
-    invented = [quote for quote in spans.quotes(candidate) if quote not in before and " " in quote]
+    lost = [quote for quote in spans.quotes(original) if not stands_in(quote, after)]
+    invented = [quote for quote in spans.quotes(candidate) if not stands_in(quote, before) and " " in quote]
     return _say("lost", lost) or _say("invented", invented)
 
 
@@ -63,8 +71,10 @@ def code_kept(original: str, candidate: str) -> str:
 
     passes: "what is `ls -l`" -> "Explain `ls -l`"; fails: -> "Explain `ls -la`".
     """
-    lost = [item for item in spans.code(original) if item not in candidate]
-    return _say("lost", lost) or _say("invented", [item for item in spans.code(candidate) if item not in original])
+    before, after = spans.code(original), spans.code(candidate)
+    lost = [item for item in before if item not in after and not stands_in(item, candidate)]
+    new = [item for item in after if item not in before and not stands_in(item, original)]
+    return _say("lost", lost) or _say("invented", new)
 
 
 def identifiers_kept(original: str, candidate: str) -> str:
@@ -73,8 +83,9 @@ def identifiers_kept(original: str, candidate: str) -> str:
     passes: "how does max_len work" -> "Explain how max_len works"; fails: -> "Explain how max_length works".
     """
     before, after = original.casefold(), candidate.casefold()
-    lost = [name for name in spans.identifiers(original) if name not in after]
-    return _say("lost", lost) or _say("invented", [name for name in spans.identifiers(candidate) if name not in before])
+    lost = [name for name in spans.identifiers(original) if not stands_in(name, after)]
+    new = [name for name in spans.identifiers(candidate) if not stands_in(name, before)]
+    return _say("lost", lost) or _say("invented", new)
 
 
 def variables_kept(original: str, candidate: str) -> str:
@@ -83,6 +94,11 @@ def variables_kept(original: str, candidate: str) -> str:
     passes: "greet {name}" -> "Write a greeting for {name}"; fails: -> "Write a greeting for {person}".
     """
     return _both_ways(spans.variables, original, candidate)
+
+
+def stands_in(item: str, text: str) -> bool:
+    """Whether an item stands in a text and is not part of a longer word there."""
+    return bool(re.search(rf"(?<!\w){re.escape(item)}(?!\w)", text))
 
 
 def _all_numbers(text: str) -> Counter[str]:

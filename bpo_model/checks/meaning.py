@@ -4,8 +4,9 @@ import re
 from functools import lru_cache
 from pathlib import Path
 
+from bpo_model.checks import spans
 from bpo_model.checks.safety import is_safety_rewrite
-from bpo_model.language import detect
+from bpo_model.language import detect, function_words
 from bpo_model.request import IMPERATIVES, QUESTION_OPENERS, words
 
 MIN_CONTENT_KEPT = 0.75
@@ -15,6 +16,7 @@ MIN_CONTENT_KEPT_SAFETY = 0.3
 
 _TOKEN = re.compile(r"[^\W\d_][\w'’-]*")
 _NAME = re.compile(r"(?<![.!?:;\"“'‘(\[*•\n-])(?<![.!?:;]\s)(?<![.!?:;]\s\s)(?<=\s)([A-Z][\w'’-]*\w)")
+_CAPITAL_RUN = re.compile(r"(?:[A-Z]\w{1,30} ){1,5}[A-Z]\w{1,30}")
 _ENDINGS = ("ations", "ation", "ings", "ing", "ies", "ied", "ers", "ally", "ed", "es", "ly", "er", "s", "y", "e")
 _NEGATION = re.compile(
     r"^(?:not|no|never|without|none|nobody|nothing|neither|nor|cannot|(?:ca|do|does|did|is|are|was|were|wo|would|could|should|has|have|had)nt|except"
@@ -44,7 +46,7 @@ _ONLY_DEMAND = re.compile(
 def common_words() -> frozenset[str]:
     """Everyday words that a rewrite may replace freely."""
     listed = (Path(__file__).parent / "common_words.txt").read_text(encoding="utf-8").split()
-    return frozenset(listed) | IMPERATIVES | QUESTION_OPENERS
+    return frozenset(listed) | IMPERATIVES | QUESTION_OPENERS | function_words()["en"]
 
 
 def names_kept(original: str, candidate: str) -> str:
@@ -62,8 +64,13 @@ def names_invented(original: str, candidate: str) -> str:
 
     passes: "capital of france" -> "What is the capital of France?"; fails: -> "Describe Paris, France".
     """
-    present = _stems(original)
-    new = [name for name in _names(candidate) if not _found(name, present) and not _spelled_out(name, original)]
+    present, known = _stems(original), set(words(original))
+    spelled = {word for run in _CAPITAL_RUN.findall(candidate) if _initials(run) in known for word in run.split()}
+    new = [
+        name
+        for name in _names(candidate)
+        if not _found(name, present) and not _spelled_out(name, original) and name not in spelled
+    ]
     return f"invented {', '.join(new[:5])}" if new else ""
 
 
@@ -72,7 +79,7 @@ def content_kept(original: str, candidate: str) -> str:
 
     passes: "fix my leeking tap" -> "How do I fix a leaking tap?"; fails: -> "Give home repair advice".
     """
-    wanted = _content_words(original)
+    wanted = _content_words(spans.prose(original))
     present = _stems(candidate)
     joined = "".join(words(candidate))
     lost = [word for word in wanted if not _found(word, present) and word not in joined]
@@ -93,8 +100,8 @@ def negations_kept(original: str, candidate: str) -> str:
     if before.total and not after.total:
         return "lost every negation"
     shared = before.governed.keys() & after.governed.keys()
-    lost = [word for word in shared if before.governed[word] == {True} and after.governed[word] == {False}]
-    new = [word for word in shared if before.governed[word] == {False} and after.governed[word] == {True}]
+    lost = [before.words[stem] for stem in shared if (before.governed[stem], after.governed[stem]) == ({True}, {False})]
+    new = [before.words[stem] for stem in shared if (before.governed[stem], after.governed[stem]) == ({False}, {True})]
     if lost:
         return f"no longer negated: {', '.join(sorted(lost)[:5])}"
     return f"newly negated: {', '.join(sorted(new)[:5])}" if new else ""
@@ -121,6 +128,14 @@ class _Polarity:
     def __init__(self) -> None:
         self.total = 0
         self.governed: dict[str, set[bool]] = {}
+        self.words: dict[str, str] = {}
+        """Stem -> a word to show for it."""
+
+    def mark(self, word: str, *, negated: bool) -> None:
+        """Note that a word stands under a negation, or does not."""
+        stem = _stem(word)
+        self.words.setdefault(stem, word)
+        self.governed.setdefault(stem, set()).add(negated)
 
 
 def _polarity(text: str) -> _Polarity:
@@ -132,8 +147,11 @@ def _polarity(text: str) -> _Polarity:
             reach = 0
         elif _NEGATION.match(word):
             found.total, reach = found.total + 1, _NEGATION_REACH
-        elif len(word) > 3 and word not in common_words():
-            found.governed.setdefault(_stem(word)[:6], set()).add(reach > 0)
+        elif word.endswith("-free"):
+            found.total += 1
+            found.mark(word.removesuffix("-free"), negated=True)
+        elif _carries_meaning(word):
+            found.mark(word, negated=reach > 0)
             reach -= 1
     return found
 
@@ -151,14 +169,24 @@ def _names(text: str) -> list[str]:
 def _spelled_out(name: str, text: str) -> bool:
     """Whether a name stands in the text without its spaces, or as the initials of its words."""
     joined = "".join(words(text))
-    initials = "".join(word[0] for word in words(text))
+    initials = _initials(text)
     low = name.lower()
     return (len(low) > 2 and low.replace("-", "") in joined) or (name.isupper() and low in initials)
 
 
+def _initials(text: str) -> str:
+    """First letters of all words, lower case."""
+    return "".join(word[0] for word in words(text))
+
+
 def _content_words(text: str) -> list[str]:
-    """Words of four letters and more that are not everyday words, without repeats."""
-    return [word for word in dict.fromkeys(words(text)) if len(word) > 3 and word not in common_words()]
+    """Words that carry meaning, without repeats."""
+    return [word for word in dict.fromkeys(words(text)) if _carries_meaning(word)]
+
+
+def _carries_meaning(word: str) -> bool:
+    """Whether a word has three letters or more and is no everyday word."""
+    return len(word) > 2 and word not in common_words()
 
 
 def _stem(word: str) -> str:
@@ -175,7 +203,7 @@ def _stems(text: str) -> dict[str, set[str]]:
     found: dict[str, set[str]] = {}
     for word in _TOKEN.findall(text):
         for part in {word, *word.split("-")} - {""}:
-            found.setdefault(part[0].lower(), set()).update((_stem(part), part.lower()))
+            found.setdefault(part.lower()[0], set()).update((_stem(part), part.lower()))
     return found
 
 

