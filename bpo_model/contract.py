@@ -9,7 +9,7 @@ Deterministic and without a model, so that anyone can run it on any rewrite, our
 
 from collections.abc import Callable
 
-from bpo_model.checks import direction, form, kept, meaning
+from bpo_model.checks import demands, form, kept, meaning
 from bpo_model.config import LengthBudget
 from bpo_model.schema import Violation
 
@@ -34,9 +34,9 @@ CHECKS: dict[str, Check] = {
         meaning.names_invented,
         meaning.content_kept,
         meaning.negations_kept,
-        direction.limits_kept,
-        direction.opposites_kept,
-        meaning.format_kept,
+        demands.limits_kept,
+        demands.opposites_kept,
+        demands.format_kept,
         form.same_language,
         form.still_a_request,
         form.no_answer,

@@ -1,10 +1,11 @@
-"""Checks that the rewrite still means the same: names, content words, negations, formats."""
+"""Checks that the rewrite still means the same: names, content words, negations."""
 
 import re
 from functools import lru_cache
 from pathlib import Path
 
 from bpo_model.checks import spans
+from bpo_model.checks.matching import found_in, stem, stems
 from bpo_model.checks.safety import is_safety_rewrite
 from bpo_model.language import detect, function_words
 from bpo_model.request import IMPERATIVES, QUESTION_OPENERS, words
@@ -17,29 +18,12 @@ MIN_CONTENT_KEPT_SAFETY = 0.3
 _TOKEN = re.compile(r"[^\W\d_][\w'’-]*")
 _NAME = re.compile(r"(?<![.!?:;\"“'‘(\[*•\n-])(?<![.!?:;]\s)(?<![.!?:;]\s\s)(?<=\s)([A-Z][\w'’-]*\w)")
 _CAPITAL_RUN = re.compile(r"(?:[A-Z]\w{1,30} ){1,5}[A-Z]\w{1,30}")
-_ENDINGS = ("ations", "ation", "ings", "ing", "ies", "ied", "ers", "ally", "ed", "es", "ly", "er", "s", "y", "e")
 _NEGATION = re.compile(
     r"^(?:not|no|never|without|none|nobody|nothing|neither|nor|cannot|(?:ca|do|does|did|is|are|was|were|wo|would|could|should|has|have|had)nt|except"
     r"|excluding|exclude|avoid|unless|unable|lacks?|wo|n't|\w+n't|instead|rather)$"
 )
 _NEGATION_REACH = 2
 """Content words behind a negation that it can govern, up to the next punctuation."""
-_FORMATS = {
-    "json": r"\bjson\b", "yaml": r"\byaml\b", "xml": r"\bxml\b", "csv": r"\bcsv\b", "html": r"\bhtml\b",
-    "markdown": r"\bmarkdown\b", "table": r"\btables?\b|\btabular\b", "bullets": r"\bbullets?\b|\bbullet[- ]points?\b",
-    "yes or no": r"\byes\s*(?:or|/)\s*no\b", "true or false": r"\btrue\s*(?:or|/)\s*false\b",
-    "one word": r"\b(?:one|single|1)[- ](?:[\w-]+,? ){0,3}word\b", "one sentence": r"\b(?:one|single|1)[- ](?:[\w-]+,? ){0,3}sentence\b",
-    "one line": r"\b(?:one|single|1)[- ]lin(?:e|er)\b|\boneliner\b", "one paragraph": r"\b(?:one|single|1)[- ](?:[\w-]+,? ){0,3}paragraph\b",
-    "step by step": r"\bstep[- ]by[- ]step\b|\bsteps\b", "short": r"\b(?:short|brief(?:ly)?|concise(?:ly)?|succinct(?:ly)?|tl;?dr)\b",
-    "only": r"\bonly\b|\bjust\b|\bnothing (?:else|but)\b", "rhyme": r"\brhym\w+", "haiku": r"\bhaiku\b",
-}  # fmt: skip
-_FORMAT_PATTERNS = {name: re.compile(pattern, re.IGNORECASE) for name, pattern in _FORMATS.items()}
-_STRICT_FORMATS = frozenset(_FORMATS) - {"only", "short", "step by step"}
-_ONLY_DEMAND = re.compile(
-    r"\b(?:only|just)\b(?=[^.?!\n]{0,40}\b(?:answer|output|return|reply|word|number|name|code|list|use|say)\w*)"
-    r"|\b(?:answer|output|return|reply|respond|say|give|write|use)\w*\b[^.?!\n]{0,40}\bonly\b",
-    re.IGNORECASE,
-)
 
 
 @lru_cache(maxsize=1)
@@ -54,8 +38,8 @@ def names_kept(original: str, candidate: str) -> str:
 
     passes: "trips to Lake Como" -> "Plan trips to Lake Como"; fails: -> "Plan trips to a lake".
     """
-    present = _stems(candidate)
-    lost = [name for name in _names(original) if not _found(name, present) and not _spelled_out(name, candidate)]
+    present = stems(candidate)
+    lost = [name for name in _names(original) if not found_in(name, present) and not _spelled_out(name, candidate)]
     return f"lost {', '.join(lost[:5])}" if lost else ""
 
 
@@ -64,12 +48,12 @@ def names_invented(original: str, candidate: str) -> str:
 
     passes: "capital of france" -> "What is the capital of France?"; fails: -> "Describe Paris, France".
     """
-    present, known = _stems(original), set(words(original))
+    present, known = stems(original), set(words(original))
     spelled = {word for run in _CAPITAL_RUN.findall(candidate) if _initials(run) in known for word in run.split()}
     new = [
         name
         for name in _names(candidate)
-        if not _found(name, present) and not _spelled_out(name, original) and name not in spelled
+        if not found_in(name, present) and not _spelled_out(name, original) and name not in spelled
     ]
     return f"invented {', '.join(new[:5])}" if new else ""
 
@@ -80,9 +64,9 @@ def content_kept(original: str, candidate: str) -> str:
     passes: "fix my leeking tap" -> "How do I fix a leaking tap?"; fails: -> "Give home repair advice".
     """
     wanted = _content_words(spans.prose(original))
-    present = _stems(candidate)
+    present = stems(candidate)
     joined = "".join(words(candidate))
-    lost = [word for word in wanted if not _found(word, present) and word not in joined]
+    lost = [word for word in wanted if not found_in(word, present) and word not in joined]
     least = MIN_CONTENT_KEPT_SAFETY if is_safety_rewrite(original, candidate) else MIN_CONTENT_KEPT
     if len(lost) <= len(wanted) * (1 - least):
         return ""
@@ -100,26 +84,11 @@ def negations_kept(original: str, candidate: str) -> str:
     if before.total and not after.total:
         return "lost every negation"
     shared = before.governed.keys() & after.governed.keys()
-    lost = [before.words[stem] for stem in shared if (before.governed[stem], after.governed[stem]) == ({True}, {False})]
-    new = [before.words[stem] for stem in shared if (before.governed[stem], after.governed[stem]) == ({False}, {True})]
+    lost = [before.words[root] for root in shared if (before.governed[root], after.governed[root]) == ({True}, {False})]
+    new = [before.words[root] for root in shared if (before.governed[root], after.governed[root]) == ({False}, {True})]
     if lost:
         return f"no longer negated: {', '.join(sorted(lost)[:5])}"
     return f"newly negated: {', '.join(sorted(new)[:5])}" if new else ""
-
-
-def format_kept(original: str, candidate: str) -> str:
-    """A demand on the form of the answer survives.
-
-    passes: "answer in one word" -> "Answer with one word"; fails: -> "Answer in detail".
-    """
-    lost = [
-        name
-        for name, pattern in _FORMAT_PATTERNS.items()
-        if name in _STRICT_FORMATS and pattern.search(original) and not pattern.search(candidate)
-    ]
-    if _ONLY_DEMAND.search(original) and not _FORMAT_PATTERNS["only"].search(candidate):
-        lost.append("only")
-    return f"lost {', '.join(lost)}" if lost else ""
 
 
 class _Polarity:
@@ -133,9 +102,9 @@ class _Polarity:
 
     def mark(self, word: str, *, negated: bool) -> None:
         """Note that a word stands under a negation, or does not."""
-        stem = _stem(word)
-        self.words.setdefault(stem, word)
-        self.governed.setdefault(stem, set()).add(negated)
+        root = stem(word)
+        self.words.setdefault(root, word)
+        self.governed.setdefault(root, set()).add(negated)
 
 
 def _polarity(text: str) -> _Polarity:
@@ -187,51 +156,3 @@ def _content_words(text: str) -> list[str]:
 def _carries_meaning(word: str) -> bool:
     """Whether a word has three letters or more and is no everyday word."""
     return len(word) > 2 and word not in common_words()
-
-
-def _stem(word: str) -> str:
-    """A crude stem: lower case, no possessive, no common ending."""
-    low = word.lower().replace("’", "'").removesuffix("'s").replace("-", "").replace("'", "")
-    for ending in _ENDINGS:
-        if low.endswith(ending) and len(low) - len(ending) >= 3:
-            return low[: -len(ending)]
-    return low
-
-
-def _stems(text: str) -> dict[str, set[str]]:
-    """Stems of all words of a text and of the parts of hyphenated ones, by first letter."""
-    found: dict[str, set[str]] = {}
-    for word in _TOKEN.findall(text):
-        for part in {word, *word.split("-")} - {""}:
-            found.setdefault(part.lower()[0], set()).update((_stem(part), part.lower()))
-    return found
-
-
-def _found(word: str, present: dict[str, set[str]]) -> bool:
-    """Whether a word occurs, allowing for its form and for one corrected letter."""
-    parts = [part for part in re.split(r"[-'’]", word) if len(part) > 1] or [word]
-    return any(_near(option, present) for option in {word.lower(), _stem(word)}) or all(
-        _near(_stem(part), present) for part in parts
-    )
-
-
-def _near(stem: str, present: dict[str, set[str]]) -> bool:
-    """Whether a stem, a word that shares its first six letters, or its correction is present."""
-    others = present.get(stem[0], set())
-    if stem in others or stem + "s" in others:
-        return True
-    if len(stem) >= 6 and any(other.startswith(stem[:6]) for other in others):
-        return True
-    return len(stem) >= 4 and any(_one_typo(stem, other) for other in others)
-
-
-def _one_typo(left: str, right: str) -> bool:
-    """Whether two words differ by one insertion, deletion, exchange or swap of letters."""
-    if abs(len(left) - len(right)) > 1:
-        return False
-    short, long = sorted((left, right), key=len)
-    start = next((i for i, (a, b) in enumerate(zip(short, long, strict=False)) if a != b), len(short))
-    if len(short) < len(long):
-        return short[start:] == long[start + 1 :]
-    swapped = long[:start] + long[start : start + 2][::-1] + long[start + 2 :]
-    return short[start + 1 :] == long[start + 1 :] or short == swapped

@@ -92,13 +92,14 @@ def test_a_deadline_that_cannot_be_met_returns_the_original(optimizer: PromptOpt
     assert optimizer.optimize(prompt, deadline_ms=120_000).changed
 
 
-async def test_concurrent_calls_on_one_loop_agree_with_single_ones(optimizer: PromptOptimizer) -> None:
-    single = [optimizer.optimize(prompt).text for prompt in PROMPTS[:4]]
+async def test_concurrent_calls_on_one_loop_are_all_verified(optimizer: PromptOptimizer) -> None:
+    # Not compared with single calls: what is decoded in one batch differs in the last bits,
+    # so that near ties fall the other way (ARCHITECTURE.md).
     fresh = PromptOptimizer.from_pretrained()
-    results = await asyncio.gather(*(fresh.aoptimize(prompt) for prompt in PROMPTS[:4]))
-    # Greedy decoding in one batch can differ in the last bits, so that near ties may fall the other way.
-    assert sum(result.text == text for result, text in zip(results, single, strict=True)) >= 3
-    assert all(verify(prompt, result.text) == () for prompt, result in zip(PROMPTS, results, strict=False))
+    results = await asyncio.gather(*(fresh.aoptimize(prompt) for prompt in PROMPTS))
+    assert [result.original for result in results] == PROMPTS
+    assert all(verify(prompt, result.text) == () for prompt, result in zip(PROMPTS, results, strict=True))
+    assert sum(result.changed for result in results) >= len(PROMPTS) // 2
 
 
 def test_nothing_of_bpo_test_is_lost(optimizer: PromptOptimizer, data: Path) -> None:

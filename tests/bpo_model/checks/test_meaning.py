@@ -58,7 +58,11 @@ def test_name_that_survives_in_any_case_passes(original: str, candidate: str) ->
         known(
             "Berlin with kids, what to see", "What can we see in Munich with kids?", "the first word is never a name"
         ),
-        ("Reise nach Wien", "Plane eine Reise nach Graz."),
+        known(
+            "Reise nach Wien",
+            "Plane eine Reise nach Graz.",
+            "nouns are capitalized in German, so names are not read there",
+        ),
         known("Wie komme ich mit der Bahn nach Wien?", "Wie komme ich mit der Bahn nach Graz?", "not read in German"),
         known("стихи про Москву", "Напиши стихи про город.", "only names in Latin letters are read"),
     ],

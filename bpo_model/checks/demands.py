@@ -1,4 +1,4 @@
-"""Checks that a rewrite does not turn the prompt around: limits, opposites, from-to."""
+"""Checks that what the prompt demands stays: form of the answer, limits, direction."""
 
 import re
 
@@ -23,11 +23,39 @@ _UPPER = (
 )
 OPPOSITES = (
     ("best", "worst"), ("before", "after"), ("cheapest", "most expensive"), ("advantages", "disadvantages"), ("pros", "cons"),
-    ("increase", "decrease"), ("oldest", "newest"), ("largest", "smallest"), ("safe", "unsafe"), ("legal", "illegal"),
+    ("increase", "decrease"), ("oldest", "newest"), ("largest", "smallest"),
     ("above", "below"), ("buy", "sell"), ("beginner", "expert"), ("indoor", "outdoor"), ("hot", "cold"), ("include", "exclude"),
     ("maximize", "minimize"), ("gain", "lose"), ("import", "export"), ("encrypt", "decrypt"), ("ascending", "descending"),
 )  # fmt: skip
 _FROM_TO = re.compile(r"\bfrom\s+(\w{2,30})\s+(?:in)?to\s+(\w{2,30})", re.IGNORECASE)
+_FORMATS = {
+    "json": r"\bjson\b", "yaml": r"\byaml\b", "xml": r"\bxml\b", "csv": r"\bcsv\b", "html": r"\bhtml\b",
+    "markdown": r"\bmarkdown\b", "table": r"\btables?\b|\btabular\b", "bullets": r"\bbullets?\b|\bbullet[- ]points?\b",
+    "yes or no": r"\byes\s*(?:or|/)\s*no\b", "true or false": r"\btrue\s*(?:or|/)\s*false\b",
+    "one word": r"\b(?:one|single|1)[- ](?:[\w-]+,? ){0,3}word\b", "one sentence": r"\b(?:one|single|1)[- ](?:[\w-]+,? ){0,3}sentence\b",
+    "one line": r"\b(?:one|single|1)[- ]lin(?:e|er)\b|\boneliner\b", "one paragraph": r"\b(?:one|single|1)[- ](?:[\w-]+,? ){0,3}paragraph\b",
+    "rhyme": r"\brhym\w+", "haiku": r"\bhaiku\b",
+}  # fmt: skip
+_FORMAT_PATTERNS = {name: re.compile(pattern, re.IGNORECASE) for name, pattern in _FORMATS.items()}
+_ONLY = re.compile(r"\b(?:only|just|nothing (?:else|but))\b", re.IGNORECASE)
+_ONLY_DEMAND = re.compile(
+    r"\b(?:only|just)\b(?=[^.?!\n]{0,40}\b(?:answer|output|return|reply|word|number|name|code|list|use|say)\w*)"
+    r"|\b(?:answer|output|return|reply|respond|say|give|write|use)\w*\b[^.?!\n]{0,40}\bonly\b",
+    re.IGNORECASE,
+)
+
+
+def format_kept(original: str, candidate: str) -> str:
+    """A demand on the form of the answer survives.
+
+    passes: "answer in one word" -> "Answer with one word"; fails: -> "Answer in detail".
+    """
+    lost = [
+        name for name, pattern in _FORMAT_PATTERNS.items() if pattern.search(original) and not pattern.search(candidate)
+    ]
+    if _ONLY_DEMAND.search(original) and not _ONLY.search(candidate):
+        lost.append("only")
+    return f"lost {', '.join(lost)}" if lost else ""
 
 
 def limits_kept(original: str, candidate: str) -> str:
