@@ -67,7 +67,6 @@ def optimize(
     if file and out:
         _optimize_file(optimizer, file, out)
     elif source is not None:
-        # A person at the terminal wants to know that the model failed; the text is printed all the same.
         _print(optimizer.optimize(source), as_json=as_json, explain=explain)
 
 
@@ -98,7 +97,7 @@ def _read_messages(path: Path) -> Prompt:
 
 
 def _print(result: OptimizedPrompt, *, as_json: bool, explain: bool) -> None:
-    """Text only by default, so that the command can stand in a pipe."""
+    """Text only by default, so that the command can stand in a pipe; exit 1 if the model failed, the original printed."""
     from bpo_model.records import to_record
     from bpo_model.show import show
 
