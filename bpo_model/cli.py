@@ -97,7 +97,7 @@ def _read_messages(path: Path) -> Prompt:
 
 
 def _print(result: OptimizedPrompt, *, as_json: bool, explain: bool) -> None:
-    """Text only by default, so that the command can stand in a pipe; exit 1 if the model failed, the original printed."""
+    """Text only by default, for pipes; a failed model prints the original and exits with 1."""
     from bpo_model.records import to_record
     from bpo_model.show import show
 
