@@ -68,13 +68,21 @@ def wheel_path(base: BaseFile) -> Path | None:
     return next((path for folder in folders if (path := Path(folder) / base.file).is_file()), None)
 
 
-def _from_hub(base: BaseFile) -> Path:
-    """The file from the hub's local cache or, with one log line, from the hub."""
-    from huggingface_hub import hf_hub_download, try_to_load_from_cache
+def cached_path(base: BaseFile) -> Path | None:
+    """The file in the hub's local cache; asks no network."""
+    from huggingface_hub import try_to_load_from_cache
 
     cached = try_to_load_from_cache(base.hub_repo, base.file, revision=base.hub_revision)
-    if isinstance(cached, str):
-        return Path(cached)
+    return Path(cached) if isinstance(cached, str) else None
+
+
+def _from_hub(base: BaseFile) -> Path:
+    """The file from the hub's local cache or, with one log line, from the hub."""
+    from huggingface_hub import hf_hub_download
+
+    cached = cached_path(base)
+    if cached:
+        return cached
     logger.warning("downloading %s (%.0f MB) from %s", base.file, base.size / 1e6, base.hub_repo)
     try:
         return Path(hf_hub_download(base.hub_repo, base.file, revision=base.hub_revision))

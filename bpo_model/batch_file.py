@@ -30,6 +30,12 @@ class FileCounts:
     changed: int = 0
     failed: int = 0
 
+    def add(self, record: dict[str, Any]) -> None:
+        """Count one finished record."""
+        self.done += 1
+        self.changed += bool(record.get("changed"))
+        self.failed += "error" in record
+
 
 def rewrite_file(
     source: Path,
@@ -57,9 +63,7 @@ def rewrite_file(
         while chunk := list(islice(numbered, CHUNK)):
             for record in _rewrite_chunk(chunk, optimize_batch, settings):
                 records.write(json.dumps(record, ensure_ascii=True).encode() + b"\n")
-                counts.done += 1
-                counts.changed += bool(record.get("changed"))
-                counts.failed += "error" in record
+                counts.add(record)
             records.flush()
             on_progress(counts.done)
         os.fsync(records.fileno())
@@ -87,10 +91,8 @@ def _skip_finished(lines: Any, records: Any, part: Path, counts: FileCounts, set
         if record.get("input") != _digest(lines.readline(), settings):
             raise BPOError(f"{part} line {number} belongs to another input, model or options. Delete it to start over.")
         kept += len(raw)
-        counts.done += 1
+        counts.add(record)
         counts.resumed += 1
-        counts.changed += bool(record.get("changed"))
-        counts.failed += "error" in record
     records.truncate(kept)
     records.seek(0, os.SEEK_END)
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-from bpo_model.base_file import explicit_path, wheel_path
+from bpo_model.base_file import cached_path, explicit_path, wheel_path
 from bpo_model.checkpoint import Checkpoint, load_checkpoint
 from bpo_model.errors import BPOError
 from bpo_model.optimizer import PromptOptimizer
@@ -56,12 +56,8 @@ def _where(checkpoint: Checkpoint) -> str:
     if path:
         return f"found at {path}"
     if importlib.util.find_spec("huggingface_hub"):
-        from huggingface_hub import try_to_load_from_cache
-
-        cached = try_to_load_from_cache(
-            checkpoint.base.hub_repo, checkpoint.base.file, revision=checkpoint.base.hub_revision
-        )
-        if isinstance(cached, str):
+        cached = cached_path(checkpoint.base)
+        if cached:
             return f"found in the hub cache at {cached}"
     return f"not here yet; {checkpoint.base.size / 1e6:.0f} MB would be fetched from {checkpoint.base.hub_repo}"
 

@@ -1,12 +1,12 @@
 """Resume safely: only from a complete checkpoint, only for the same run."""
 
-import hashlib
 import json
 from dataclasses import asdict
 from pathlib import Path
 
 from trl import SFTConfig
 
+from bpo_model.base_file import file_sha256
 from bpo_model.files import write_text
 from training.config import OptimizerArguments
 
@@ -50,16 +50,10 @@ def check_same_run(out: Path, args: OptimizerArguments, sft: SFTConfig, base: st
 def run_settings(args: OptimizerArguments, sft: SFTConfig, base: str) -> dict[str, object]:
     """Everything that decides the weights, as plain values; files by their hash."""
     settings = {key: value for key, value in asdict(args).items() if key not in ("data", "base")}
-    hashes = {f"{name}.jsonl": sha256(args.data / f"{name}.jsonl") for name in ("train", "val")}
+    hashes = {f"{name}.jsonl": file_sha256(args.data / f"{name}.jsonl") for name in ("train", "val")}
     trainer = {key: _plain(getattr(sft, key)) for key in RESULT_FIELDS}
-    base_hash = sha256(Path(base)) if Path(base).is_file() else base
+    base_hash = file_sha256(Path(base)) if Path(base).is_file() else base
     return {**settings, **trainer, "data_sha256": hashes, "base": base_hash}
-
-
-def sha256(path: Path) -> str:
-    """Hex digest of a file."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _plain(value: object) -> object:
