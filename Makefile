@@ -49,7 +49,7 @@ clean:  ## remove the environment and all caches
 # and are not needed, hence --no-deps.
 $(VENV)/.user: pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed; try: make PYTHON=python3.12"; exit 1; }
-	@echo "setting up $(VENV) (once; about 150 MB)"
+	@echo "setting up $(VENV) (once; about 230 MB)"
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	@$(PIP) install -c constraints.txt "pip>=25.1"
 	@$(PIP) install -c constraints.txt -e .
@@ -58,5 +58,5 @@ $(VENV)/.user: pyproject.toml constraints.txt
 
 $(VENV)/.dev: $(VENV)/.user
 	@echo "adding the tools for tests and training (once; torch on CPU, about 1.5 GB)"
-	@$(PIP) install -c constraints.txt --group dev --group training -e .
+	@$(PIP) install -c constraints.txt --group dev --group training -e ".[gpu,openai]"
 	@touch $@

@@ -9,6 +9,7 @@ Source: Cheng et al., Black-Box Prompt Optimization, ACL 2024, arXiv 2311.04155.
 """
 
 from bpo_model.config import AGGRESSIVE, STABLE, GatePolicy, SamplingConfig
+from bpo_model.engines.settings import LlamaCpp, OpenAICompatible, Transformers
 from bpo_model.errors import BPOError, GenerationError, MissingDependencyError, ModelLoadError, PromptError
 from bpo_model.optimizer import PromptOptimizer
 from bpo_model.schema import (
@@ -33,9 +34,11 @@ __all__ = [
     "GatePolicy",
     "GenerationError",
     "LabelledStrategy",
+    "LlamaCpp",
     "Message",
     "MissingDependencyError",
     "ModelLoadError",
+    "OpenAICompatible",
     "OptimizedPrompt",
     "Prompt",
     "PromptError",
@@ -44,5 +47,6 @@ __all__ = [
     "SamplingConfig",
     "Strategy",
     "SupportsOptimize",
+    "Transformers",
     "Violation",
 ]

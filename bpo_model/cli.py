@@ -14,6 +14,7 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 
+from bpo_model.cli_cache import cache_app
 from bpo_model.config import MODES
 from bpo_model.errors import BPOError, PromptError
 from bpo_model.schema import OptimizedPrompt, Prompt
@@ -36,6 +37,27 @@ class When(StrEnum):
     NEVER = "never"
 
 
+class Engines(StrEnum):
+    """What runs the weights in this process."""
+
+    LLAMA_CPP = "llama_cpp"
+    TRANSFORMERS = "transformers"
+
+
+class Cached(StrEnum):
+    """Where rewrites are remembered."""
+
+    MEMORY = "memory"
+    DISK = "disk"
+    OFF = "off"
+
+
+MODEL_HELP = "a folder from training.sft, THUDM/BPO or hf:owner/name; default: embedded"
+
+
+app.add_typer(cache_app, name="cache")
+
+
 @app.callback()
 def _app() -> None:
     """Rewrite prompts so that any LLM answers better; every rewrite is verified, or the original goes out."""
@@ -54,14 +76,24 @@ def optimize(
     candidates: Annotated[int | None, typer.Option(min=1, help="verified best of n", show_default=False)] = None,
     deadline_ms: Annotated[float | None, typer.Option(min=0.001, help="then the original goes out")] = None,
     rewrite: Annotated[When, typer.Option(help="auto: the gate decides")] = When.AUTO,
-    model: Annotated[str | None, typer.Option(help="a folder from training.sft; default: embedded")] = None,
+    model: Annotated[str | None, typer.Option(help=MODEL_HELP)] = None,
+    engine: Annotated[
+        Engines | None, typer.Option(help="default: llama_cpp for GGUF weights", show_default=False)
+    ] = None,
+    base_url: Annotated[str | None, typer.Option(help="use a server, such as http://localhost:8000/v1")] = None,
+    served_model: Annotated[str, typer.Option(help="the model's name on that server")] = "bpo",
+    cache: Annotated[Cached, typer.Option(help="disk: remember rewrites between runs")] = Cached.MEMORY,
 ) -> None:
     """Rewrite one prompt, a conversation, or a file of prompts."""
     source = _read_input(prompt, messages, file, out)
+    from bpo_model.engines.settings import LlamaCpp, OpenAICompatible, Transformers
     from bpo_model.optimizer import PromptOptimizer
 
+    settings: Any = {Engines.LLAMA_CPP: LlamaCpp, Engines.TRANSFORMERS: Transformers}[engine]() if engine else None
+    if base_url:
+        settings = OpenAICompatible(base_url=base_url, model=served_model)
     optimizer = PromptOptimizer.from_pretrained(
-        model, mode=MODES[mode.value], iterations=iterations, candidates=candidates,
+        model, engine=settings, cache=cache.value, mode=MODES[mode.value], iterations=iterations, candidates=candidates,
         deadline_ms=deadline_ms, rewrite=rewrite.value,
     )  # fmt: skip
     if file and out:
@@ -163,10 +195,11 @@ def info(
     from bpo_model.contract import CHECKS
 
     checkpoint = load_checkpoint(model)
+    base = checkpoint.base
     rows = {
         "bpo-model": __version__,
-        "checkpoint": f"{checkpoint.name} ({checkpoint.folder})",
-        "base": f"{checkpoint.base.file}, {checkpoint.base.size / 1e6:.0f} MB",
+        "checkpoint": f"{checkpoint.name} ({checkpoint.folder or 'on the hub'})",
+        "base": f"{base.file}, {base.size / 1e6:.0f} MB" if base else f"safetensors of {checkpoint.model}",
         "template": repr(checkpoint.template.text),
         "context": f"{checkpoint.context_tokens} tokens",
         "gate": str(checkpoint.policy),

@@ -2,7 +2,7 @@
 
 import math
 from dataclasses import dataclass, replace
-from typing import TypedDict, get_args
+from typing import Literal, TypeAlias, TypedDict, get_args
 
 from bpo_model.schema import OnError, Rewrite
 
@@ -86,6 +86,9 @@ class LengthBudget:
 
 
 MAX_DEADLINE_MS = 86_400_000
+
+CacheKind: TypeAlias = Literal["memory", "disk", "off"]
+"""Where candidates are remembered: in the process, in the user's cache folder, or nowhere."""
 
 
 class Overrides(TypedDict, total=False):

@@ -1,11 +1,11 @@
-"""Hops four and five: generate candidates, verify each, keep the best that holds."""
+"""Hops four and five for one prompt: generate candidates, verify each, keep the best that holds."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Generator
 
 from bpo_model.checkpoint import Checkpoint
 from bpo_model.config import SamplingConfig
 from bpo_model.contract import verify
-from bpo_model.engines.base import Candidate, Engine, Generated, Request
+from bpo_model.engines.base import Candidate, Generated, Request
 from bpo_model.job import Job
 from bpo_model.schema import Reason, Violation
 from bpo_model.selection import choose
@@ -15,57 +15,35 @@ TOKENS_PER_WORD = 2
 
 
 def rewrite(
-    jobs: Sequence[Job],
-    engine: Engine,
-    checkpoint: Checkpoint,
-    sampling: SamplingConfig,
-    iterations: int,
-    cancelled: Callable[[], bool],
-) -> None:
-    """Rewrite all open jobs in place, in as few engine calls as possible."""
-    pending = [job for job in jobs if job.open]
+    job: Job, checkpoint: Checkpoint, sampling: SamplingConfig, iterations: int
+) -> Generator[list[Request], list[Generated], None]:
+    """Yield requests, take their results, until the job is closed; runs no model itself."""
     for _ in range(iterations):
-        if not pending:
+        changed = yield from _one_iteration(job, checkpoint, sampling)
+        if not changed:
             break
-        pending = _one_iteration(pending, engine, checkpoint, sampling, cancelled)
-    for job in jobs:
-        if job.open:
-            changed = job.instruction != job.parts.instruction
-            job.close(Reason.REWRITTEN if changed else Reason.UNCHANGED)
+    changed = job.instruction != job.parts.instruction
+    job.close(Reason.REWRITTEN if changed else Reason.UNCHANGED)
 
 
 def _one_iteration(
-    jobs: list[Job],
-    engine: Engine,
-    checkpoint: Checkpoint,
-    sampling: SamplingConfig,
-    cancelled: Callable[[], bool],
-) -> list[Job]:
-    """Feed each job's instruction to the model once; returns the jobs that changed and may go on."""
-    going_on, waiting = [], jobs
+    job: Job, checkpoint: Checkpoint, sampling: SamplingConfig
+) -> Generator[list[Request], list[Generated], bool]:
+    """Feed the instruction to the model once; returns whether it changed and may be fed again."""
     for attempt in range(1 + sampling.retries):
-        count = sampling.candidates if attempt == 0 else 1
-        generated = engine.generate(_requests(waiting, checkpoint, sampling, attempt, count), cancelled)
-        unsettled = []
-        for index, job in enumerate(waiting):
-            passing = _take(job, generated[index * count : (index + 1) * count], checkpoint)
-            if passing:
-                going_on += [job] if _accept(job, passing, sampling) else []
-            elif job.open:
-                unsettled.append(job)
-        waiting = unsettled
-        if not waiting:
-            break
-    for job in waiting:
-        if job.instruction == job.parts.instruction:
-            job.close(Reason.REJECTED, _most_common(job.violations))
-    return going_on
+        generated = yield _requests(job, checkpoint, sampling, attempt)
+        passing = _take(job, generated, checkpoint)
+        if passing:
+            return _accept(job, passing, sampling)
+        if not job.open:
+            return False
+    if job.instruction == job.parts.instruction:
+        job.close(Reason.REJECTED, _most_common(job.violations))
+    return False
 
 
-def _requests(
-    jobs: list[Job], checkpoint: Checkpoint, sampling: SamplingConfig, attempt: int, count: int
-) -> list[Request]:
-    """`count` requests a job; only the very first candidate of a job uses the mode's own temperature."""
+def _requests(job: Job, checkpoint: Checkpoint, sampling: SamplingConfig, attempt: int) -> list[Request]:
+    """Only the very first candidate uses the mode's own temperature; retries are drawn one by one."""
     return [
         Request(
             prompt=checkpoint.template.render(job.instruction),
@@ -74,8 +52,7 @@ def _requests(
             top_p=sampling.top_p,
             seed=sampling.seed + 1000 * attempt + number,
         )
-        for job in jobs
-        for number in range(count)
+        for number in range(sampling.candidates if attempt == 0 else 1)
     ]
 
 

@@ -1,6 +1,7 @@
 """Test doubles for code that uses an optimizer: no model, no download, no waiting."""
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
 from bpo_model.checkpoint import Checkpoint, load_checkpoint
 from bpo_model.config import Options
@@ -45,8 +46,6 @@ class FakeOptimizer(PromptOptimizer):
     Skips the gate by default, so that short test prompts are rewritten.
     """
 
-    engine: FakeEngine
-
     def __init__(
         self,
         rewrite: Callable[[str], str] = add_please,
@@ -54,9 +53,14 @@ class FakeOptimizer(PromptOptimizer):
         checkpoint: Checkpoint | None = None,
     ) -> None:
         """Rewrite with a function; see `FakeEngine`."""
-        super().__init__(FakeEngine(rewrite), checkpoint or load_checkpoint(), options or Options(rewrite="always"))
+        self.fake = FakeEngine(rewrite)
+        super().__init__(self.fake, checkpoint or load_checkpoint(), options or Options(rewrite="always"))
 
     @property
     def calls(self) -> list[list[str]]:
         """The instructions of every engine call."""
-        return self.engine.calls
+        return self.fake.calls
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """By specification, like the real one; the function must be picklable."""
+        return type(self), (self.fake.rewrite, self.options, self.checkpoint)

@@ -11,7 +11,7 @@ from typing import Any
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 from trl import SFTConfig
 
-from bpo_model.base_file import file_sha256, find_base
+from bpo_model.base_file import file_sha256
 from bpo_model.checkpoint import EMBEDDED, load_checkpoint
 from bpo_model.files import write_text
 from training.config import OptimizerArguments
@@ -22,7 +22,7 @@ from training.resume import run_settings
 
 def embedded_base() -> Path:
     """The checked base file of the embedded default."""
-    return find_base(load_checkpoint().base)
+    return load_checkpoint().find_files()[0]
 
 
 def write_optimizer(

@@ -34,6 +34,8 @@ class Candidate:
 Generated: TypeAlias = Candidate | GenerationError
 """A failed item is a value, so that it never spoils its neighbours."""
 
+CANCELLED = Candidate("", 0, 0, "cancelled")
+
 
 def never() -> bool:
     """A `cancelled` that never is."""
@@ -41,7 +43,12 @@ def never() -> bool:
 
 
 class Engine(Protocol):
-    """Generates candidates for many requests at once; safe to call from several threads."""
+    """Generates candidates. Callers go through `worker.Worker`, which queues, batches and shares.
+
+    An engine may also have two numbers that tell the worker how to feed it:
+    `slots`, the calls of `generate` that may run at the same time (default 1), and
+    `batch`, the most requests that one call takes (default 64).
+    """
 
     name: str
 

@@ -9,28 +9,35 @@ import logging
 import os
 import re
 import secrets
+import threading
 import urllib.request
-from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-from bpo_model.engines.base import Candidate, Generated, Request, never
+from bpo_model import after_fork
+from bpo_model.engines.base import CANCELLED, Candidate, Generated, Request, never
 from bpo_model.errors import GenerationError, ModelLoadError
 from bpo_model.template import RenderedPrompt
 
 logger = logging.getLogger(__name__)
 
-PARALLEL = 4
-"""Sequences that the server decodes together; more gain little on a few CPU cores."""
 _SPECIAL_LOOKALIKE = re.compile(r"<[^<>\s]{1,60}>|\[/?[A-Z_]{2,20}\]")
 """Superset of how models spell special tokens; such texts are tokenized the careful way."""
 
 
 class LlamaCppEngine:
-    """llama.cpp's server with one model, shared by all callers in the process."""
+    """llama.cpp with one model, shared by all callers in the process.
+
+    One server a prompt that is decoded at the same time, never a batch: on CPU cores a batch
+    of n costs as much as n prompts one after another or more (measured for n = 2 to 32), and
+    prompts that never share a batch give the same text alone and under load.
+    """
 
     name = "llama_cpp"
+    batch = 1
 
     def __init__(
         self, model: Path, adapter: Path | None = None, *, context_tokens: int = 1024, threads: int | None = None
@@ -41,21 +48,38 @@ class LlamaCppEngine:
             ModelLoadError: If llama.cpp does not accept a file.
         """
         self._key = secrets.token_urlsafe(24)
-        self._server = _start(_parameters(model, adapter, context_tokens, threads, self._key), model)
-        self._pool = ThreadPoolExecutor(PARALLEL, thread_name_prefix="bpo-llama")
+        threads = threads or default_threads()
+        self.slots = max(1, usable_cores() // threads)
+        self._start = partial(_start, model, adapter, context_tokens, threads, self._key)
+        self._free = threading.BoundedSemaphore(self.slots)
+        self._lock = threading.Lock()
+        self._idle = [self._start()]
+        self._address = self._idle[0].listening_address
 
     def generate(self, requests: Sequence[Request], cancelled: Callable[[], bool] = never) -> list[Generated]:
-        """Generate all requests, up to `PARALLEL` at a time."""
-        if len(requests) == 1:
-            return [self._generate(requests[0], cancelled)]
-        return list(self._pool.map(lambda request: self._generate(request, cancelled), requests))
+        """Generate one after another on one server; calls from several threads run side by side."""
+        with self._borrowed() as server:
+            return [self._generate(server, request, cancelled) for request in requests]
 
-    def _generate(self, request: Request, cancelled: Callable[[], bool]) -> Generated:
+    @contextmanager
+    def _borrowed(self) -> Iterator[Any]:
+        """An idle server; starts a further one if all are busy, and its weights are the same memory."""
+        with self._free:
+            with self._lock:
+                server = self._idle.pop() if self._idle else None
+            server = server or self._start()
+            try:
+                yield server
+            finally:
+                with self._lock:
+                    self._idle.append(server)
+
+    def _generate(self, server: Any, request: Request, cancelled: Callable[[], bool]) -> Generated:
         """One candidate; every failure is returned, none is raised."""
         if cancelled():
-            return Candidate("", 0, 0, "cancelled")
+            return CANCELLED
         try:
-            return _collect(self._server, self._body(request), cancelled)
+            return _collect(server, self._body(request), cancelled)
         except GenerationError as error:
             return error
         except Exception as error:  # noqa: BLE001  # whatever the native library raises concerns this item only
@@ -96,7 +120,7 @@ class LlamaCppEngine:
     def _post(self, path: str, body: dict[str, Any]) -> dict[str, Any]:
         """Call an endpoint that the in-process interface lacks."""
         request = urllib.request.Request(
-            self._server.listening_address + path,
+            self._address + path,
             data=json.dumps(body).encode(),
             headers={"Content-Type": "application/json", "Authorization": f"Bearer {self._key}"},
         )
@@ -105,7 +129,7 @@ class LlamaCppEngine:
         return answer
 
 
-def _parameters(model: Path, adapter: Path | None, context_tokens: int, threads: int | None, key: str) -> Any:
+def _parameters(model: Path, adapter: Path | None, context_tokens: int, threads: int, key: str) -> Any:
     """llama.cpp's settings; the loopback port that it opens is locked with a random key."""
     import xllamacpp
 
@@ -113,10 +137,10 @@ def _parameters(model: Path, adapter: Path | None, context_tokens: int, threads:
     parameters.model.path = str(model)
     if adapter:
         parameters.lora_adapters = [xllamacpp.CommonAdapterLoraInfo(str(adapter), 1.0)]
-    parameters.n_parallel = PARALLEL
-    parameters.n_ctx = context_tokens * PARALLEL
-    parameters.cpuparams.n_threads = threads or default_threads()
-    parameters.cpuparams_batch.n_threads = threads or default_threads()
+    parameters.n_parallel = 1
+    parameters.n_ctx = context_tokens
+    parameters.cpuparams.n_threads = threads
+    parameters.cpuparams_batch.n_threads = threads
     parameters.cache_ram_mib = 0  # else the server keeps up to 8 GiB of old prompts
     parameters.warmup = False
     parameters.verbosity = -1
@@ -126,23 +150,27 @@ def _parameters(model: Path, adapter: Path | None, context_tokens: int, threads:
     return parameters
 
 
+def usable_cores() -> int:
+    """Cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
 def default_threads() -> int:
-    """Half of the cores that this process may use, 1 to 4.
+    """Threads that decode one prompt: half of the cores, 1 to 4; 1 in a forked process.
 
     llama.cpp's threads wait for each other after every layer. With as many threads as
-    cores, one other busy process stalls them all: measured on 2 cores beside a training
-    run, 2 threads took over 15 s for what 1 thread did in 0.35 s.
+    cores, one other busy process stalls them all: on 2 cores beside two busy processes,
+    2 threads wrote 0.2 prompts/s and 1 thread 2.0. After a fork its thread pool is gone.
     """
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return max(1, min(cores // 2, 4))
+    return 1 if after_fork.forked else max(1, min(usable_cores() // 2, 4))
 
 
-def _start(parameters: Any, model: Path) -> Any:
-    """Start the server; its reasons for failing are turned into one error."""
+def _start(model: Path, adapter: Path | None, context_tokens: int, threads: int, key: str) -> Any:
+    """Start a server; its reasons for failing are turned into one error."""
     import xllamacpp
 
     try:
-        return xllamacpp.Server(parameters)
+        return xllamacpp.Server(_parameters(model, adapter, context_tokens, threads, key))
     except Exception as error:
         raise ModelLoadError(
             f"llama.cpp could not load {model}: {error}. Run `bpo doctor` to check the files."

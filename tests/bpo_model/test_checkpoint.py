@@ -64,6 +64,7 @@ def test_everything_in_the_file_is_read(kind: type[str] | type[Path], folder: Pa
     checkpoint = load_checkpoint(kind(folder))
     data = settings()
     assert (checkpoint.name, checkpoint.folder) == ("tiny", folder)
+    assert checkpoint.base
     assert (checkpoint.base.file, checkpoint.base.size) == ("tiny.gguf", len(WEIGHTS))
     assert checkpoint.adapter == folder / "adapter.gguf"
     assert (checkpoint.adapter_size, checkpoint.adapter_sha256) == (len(ADAPTER), data["adapter"]["sha256"])

@@ -144,7 +144,9 @@ def test_doctor_passes_here_and_fails_on_a_damaged_file(tmp_path: Path) -> None:
 def test_a_cache_that_cannot_be_written_does_not_matter(tmp_path: Path) -> None:
     (tmp_path / "occupied").write_text("a file where the cache folder should be", encoding="utf-8")
     done = bpo("optimize", "tell me about the history of tea", env={"XDG_CACHE_HOME": str(tmp_path / "occupied")})
-    assert (done.returncode, done.stderr) == (0, "")
+    assert done.returncode == 0
+    assert done.stdout.startswith("Tell me about the history of tea")
+    assert "using the adapter as it is, which is slower" in done.stderr
 
 
 def test_info_lists_the_checks_and_the_policy() -> None:

@@ -113,12 +113,12 @@ def test_threads_share_the_engine(engine: LlamaCppEngine) -> None:
 def test_the_loopback_port_is_locked(engine: LlamaCppEngine) -> None:
     body = b'{"content": "x"}'
     headers = {"Content-Type": "application/json"}
-    intruder = urllib.request.Request(f"{engine._server.listening_address}/tokenize", data=body, headers=headers)
+    intruder = urllib.request.Request(f"{engine._address}/tokenize", data=body, headers=headers)
     with pytest.raises(urllib.error.HTTPError) as caught:
         urllib.request.urlopen(intruder, timeout=10)
     assert caught.value.code == 401
     caught.value.close()
-    assert engine._server.listening_address.startswith("http://127.0.0.1:")
+    assert engine._address.startswith("http://127.0.0.1:")
 
 
 def test_a_file_that_is_no_model_is_a_load_error_with_a_remedy(tmp_path: Path) -> None:

@@ -32,7 +32,7 @@ def test_the_base_install_needs_neither_torch_nor_a_compiler() -> None:
 
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     names = {requirement.split(">")[0].split("=")[0] for requirement in project["dependencies"]}
-    assert names == {"huggingface-hub", "platformdirs", "rich", "typer", "xllamacpp"}
+    assert names == {"gguf", "huggingface-hub", "platformdirs", "rich", "typer", "xllamacpp"}
 
 
 def test_every_requirement_is_pinned_in_the_constraints() -> None:
@@ -43,7 +43,6 @@ def test_every_requirement_is_pinned_in_the_constraints() -> None:
         for line in (ROOT / "constraints.txt").read_text(encoding="utf-8").splitlines()
     }
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
-    listed = project["project"]["dependencies"] + [
-        item for group in project["dependency-groups"].values() for item in group
-    ]
+    groups = [*project["dependency-groups"].values(), *project["project"]["optional-dependencies"].values()]
+    listed = project["project"]["dependencies"] + [item for group in groups for item in group]
     assert {item.split(">")[0].split("=")[0].lower() for item in listed} <= pinned

@@ -50,7 +50,7 @@ def llama_cpp_logprobs(adapter: Path | None) -> dict[str, float]:
 
     engine = LlamaCppEngine(embedded_base(), adapter)
     found: list[Any] = []
-    engine._server.handle_completions(
+    engine._idle[0].handle_completions(
         {"prompt": PROMPT, "n_predict": 1, "temperature": 0.0, "n_probs": 20},
         found.append,
     )
