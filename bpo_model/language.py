@@ -28,7 +28,11 @@ def function_words() -> dict[str, frozenset[str]]:
 
 def scripts(text: str) -> Counter[str]:
     """Letters by script: LATIN, CYRILLIC, ARABIC, CJK, ..."""
-    return Counter(_script(char) for char in text if char.isalpha())
+    found: Counter[str] = Counter()
+    for char, count in Counter(text).items():
+        if char.isalpha():
+            found[_script(char)] += count
+    return found
 
 
 @lru_cache(maxsize=4096)
@@ -43,6 +47,7 @@ def main_script(text: str) -> str:
     return next((script for script, _ in scripts(text).most_common(1)), "")
 
 
+@lru_cache(maxsize=16)  # gate and contract ask several times about the same text
 def detect(text: str) -> str:
     """ISO 639-1 code, or the script's name for other scripts, or "" if it cannot be said.
 

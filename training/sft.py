@@ -69,6 +69,7 @@ def train(args: OptimizerArguments, sft: SFTConfig) -> dict[str, Any]:
             "val_loss_after": after,
             "train_loss": result.training_loss,
             "train_seconds": result.metrics["train_runtime"],
+            "train_tokens": int(trainer.state.num_input_tokens_seen),
             "steps": trainer.state.global_step,
             "log": [entry for entry in trainer.state.log_history if "loss" in entry],
         },

@@ -38,13 +38,16 @@ def write_optimizer(
 ) -> dict[str, Any]:
     """Save weights and settings into `out`; the manifest comes last and vouches for the rest."""
     model.save_pretrained(out)
-    files = ["adapter_model.safetensors"]
+    files = sorted(file.name for file in out.glob("*.safetensors"))
     if args.lora_r and base == str(embedded_base()):
         convert_adapter(out, model.config, out / "adapter.gguf")
         files.append("adapter.gguf")
     template = serving_template(tokenizer, args.system, args.user)
     if "adapter.gguf" in files:
         write_checkpoint(out, template.text)
+    else:
+        tokenizer.save_pretrained(out)
+        write_safetensors_checkpoint(out, template.text)
     manifest = {
         "finished": datetime.now(UTC).isoformat(timespec="seconds"),
         "settings": run_settings(args, sft, base),
@@ -67,6 +70,14 @@ def write_checkpoint(folder: Path, template: str) -> None:
     adapter = folder / "adapter.gguf"
     data["adapter"] = {"file": adapter.name, "size": adapter.stat().st_size, "sha256": file_sha256(adapter)}
     data["template"] = template
+    write_text(folder / "bpo.json", json.dumps(data, indent=2, ensure_ascii=False) + "\n")
+
+
+def write_safetensors_checkpoint(folder: Path, template: str) -> None:
+    """Write bpo.json for weights that stay in safetensors; the transformers engine runs them."""
+    data = json.loads((EMBEDDED / "bpo.json").read_text(encoding="utf-8"))
+    del data["base"], data["adapter"]
+    data |= {"name": folder.name, "weights": "safetensors", "template": template}
     write_text(folder / "bpo.json", json.dumps(data, indent=2, ensure_ascii=False) + "\n")
 
 

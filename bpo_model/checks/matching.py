@@ -1,6 +1,7 @@
 """Does a word occur in another text, in any form, with a typo corrected?"""
 
 import re
+from functools import lru_cache
 
 _TOKEN = re.compile(r"[^\W\d_][\w'’-]*")
 _ENDINGS = ("ations", "ation", "ings", "ing", "ies", "ied", "ers", "ally", "ed", "es", "ly", "er", "s", "y", "e")
@@ -23,6 +24,7 @@ def stems(text: str) -> dict[str, set[str]]:
     return found
 
 
+@lru_cache(maxsize=8192)
 def stem(word: str) -> str:
     """A crude stem: lower case, no possessive, no common ending."""
     low = word.lower().replace("’", "'").removesuffix("'s").replace("-", "").replace("'", "")

@@ -299,6 +299,14 @@ def test_a_server_that_hangs_is_given_up(serve: Serve, connect: Connect) -> None
     assert stub.dropped.wait(5)
 
 
+def test_an_attempt_that_hangs_is_followed_by_another(serve: Serve, connect: Connect) -> None:
+    stub = serve(lambda stub, handler, attempt: hang(stub, handler, attempt) if attempt == 1 else (200, {}, reply()))
+    started = time.perf_counter()
+    assert candidate(connect(stub.url, timeout_s=0.3, retries=1).generate([TEA])[0]).text == "Describe tea."
+    assert time.perf_counter() - started < 5
+    assert len(stub.bodies) == 2
+
+
 def test_a_reply_that_trickles_is_given_up(serve: Serve, connect: Connect) -> None:
     over = threading.Event()
 
@@ -476,7 +484,9 @@ def test_closing_cancels_what_is_open_and_a_later_request_connects_again(serve: 
         open_call = pool.submit(engine.generate, [TEA])
         while not stub.bodies:
             time.sleep(0.01)
+        started = time.perf_counter()
         engine.close()
+        assert time.perf_counter() - started < 3  # it was cancelled, not waited for
         assert candidate(open_call.result(5)[0]).finish == "cancelled"
     assert stub.dropped.wait(5)
     assert candidate(engine.generate([TEA])[0]).text == "Describe tea."
