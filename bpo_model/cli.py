@@ -89,7 +89,9 @@ def optimize(
     from bpo_model.engines.settings import LlamaCpp, OpenAICompatible, Transformers
     from bpo_model.optimizer import PromptOptimizer
 
-    settings: Any = {Engines.LLAMA_CPP: LlamaCpp, Engines.TRANSFORMERS: Transformers}[engine]() if engine else None
+    settings: Any = Transformers() if engine is Engines.TRANSFORMERS else None
+    if engine is Engines.LLAMA_CPP or (engine is None and not model):
+        settings = LlamaCpp(slots=None if file else 1)  # one prompt needs one slot
     if base_url:
         settings = OpenAICompatible(base_url=base_url, model=served_model)
     optimizer = PromptOptimizer.from_pretrained(

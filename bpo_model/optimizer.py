@@ -130,11 +130,12 @@ class PromptOptimizer:
     async def aoptimize_batch(self, prompts: Sequence[Prompt], **overrides: Unpack[Overrides]) -> list[OptimizedPrompt]:
         """Like `optimize_batch`, without blocking the event loop; cancelling the task stops the model."""
         options, call = self._call(prompts, overrides)
+        done = asyncio.wrap_future(run_in_background(call.run))
         try:
-            done = asyncio.wrap_future(run_in_background(call.run))
             await asyncio.wait([done], timeout=call.seconds_left)
         finally:
             results = call.finish()
+            done.cancel()  # else a run that is left behind would report to a loop that may be closed by then
         return self._handed_out(results, options)
 
     def _call(self, prompts: Sequence[Prompt], overrides: Overrides) -> tuple[Options, Call]:

@@ -9,12 +9,11 @@ import logging
 import os
 import re
 import secrets
-import threading
 import urllib.request
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from functools import partial
 from pathlib import Path
+from queue import LifoQueue
 from typing import Any
 
 from bpo_model import after_fork
@@ -24,6 +23,8 @@ from bpo_model.template import RenderedPrompt
 
 logger = logging.getLogger(__name__)
 
+MAX_SLOTS = 4
+"""Prompts decoded at the same time unless set otherwise; each slot takes some 150 MB."""
 _SPECIAL_LOOKALIKE = re.compile(r"<[^<>\s]{1,60}>|\[/?[A-Z_]{2,20}\]")
 """Superset of how models spell special tokens; such texts are tokenized the careful way."""
 
@@ -40,21 +41,30 @@ class LlamaCppEngine:
     batch = 1
 
     def __init__(
-        self, model: Path, adapter: Path | None = None, *, context_tokens: int = 1024, threads: int | None = None
+        self,
+        model: Path,
+        adapter: Path | None = None,
+        *,
+        context_tokens: int = 1024,
+        threads: int | None = None,
+        slots: int | None = None,
     ) -> None:
-        """Load the weights; 0.1 to 0.5 s for the embedded model.
+        """Load the weights; 0.2 s a slot for the embedded model.
+
+        All servers start now, because xllamacpp holds Python's lock while one starts: later
+        that would stop event loops and deadlines.
 
         Raises:
             ModelLoadError: If llama.cpp does not accept a file.
         """
         self._key = secrets.token_urlsafe(24)
         threads = threads or default_threads()
-        self.slots = max(1, usable_cores() // threads)
-        self._start = partial(_start, model, adapter, context_tokens, threads, self._key)
-        self._free = threading.BoundedSemaphore(self.slots)
-        self._lock = threading.Lock()
-        self._idle = [self._start()]
-        self._address = self._idle[0].listening_address
+        self.slots = slots or max(1, min(usable_cores() // threads, MAX_SLOTS))
+        servers = [_start(model, adapter, context_tokens, threads, self._key) for _ in range(self.slots)]
+        self._address = servers[0].listening_address
+        self._idle: LifoQueue[Any] = LifoQueue()
+        for server in reversed(servers):
+            self._idle.put(server)
 
     def generate(self, requests: Sequence[Request], cancelled: Callable[[], bool] = never) -> list[Generated]:
         """Generate one after another on one server; calls from several threads run side by side."""
@@ -63,16 +73,12 @@ class LlamaCppEngine:
 
     @contextmanager
     def _borrowed(self) -> Iterator[Any]:
-        """An idle server; starts a further one if all are busy, and its weights are the same memory."""
-        with self._free:
-            with self._lock:
-                server = self._idle.pop() if self._idle else None
-            server = server or self._start()
-            try:
-                yield server
-            finally:
-                with self._lock:
-                    self._idle.append(server)
+        """The idle server that was used last, whose caches are warm; waits for one."""
+        server = self._idle.get()
+        try:
+            yield server
+        finally:
+            self._idle.put(server)
 
     def _generate(self, server: Any, request: Request, cancelled: Callable[[], bool]) -> Generated:
         """One candidate; every failure is returned, none is raised."""
@@ -143,6 +149,7 @@ def _parameters(model: Path, adapter: Path | None, context_tokens: int, threads:
     parameters.cpuparams_batch.n_threads = threads
     parameters.cache_ram_mib = 0  # else the server keeps up to 8 GiB of old prompts
     parameters.warmup = False
+    parameters.fit_params = False  # a trial load that asks how much fits on a GPU: 0.27 of 0.45 s
     parameters.verbosity = -1
     parameters.api_keys = [key]
     parameters.endpoint_slots = False

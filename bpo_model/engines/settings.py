@@ -32,10 +32,14 @@ class LlamaCpp:
     threads: int | None = None
     """Threads that decode one prompt; None: half of the cores, at most 4."""
 
+    slots: int | None = None
+    """Prompts decoded at the same time, some 150 MB each; None: cores / threads, at most 4."""
+
     def __post_init__(self) -> None:
         """Refuse what llama.cpp would quietly replace."""
-        if self.threads is not None and self.threads < 1:
-            raise ValueError(f"threads must be >= 1 or None, got {self.threads}")
+        for name, value in (("threads", self.threads), ("slots", self.slots)):
+            if value is not None and value < 1:
+                raise ValueError(f"{name} must be >= 1 or None, got {value}")
 
     def load(self, checkpoint: "Checkpoint") -> "Engine":
         """Start llama.cpp with the checkpoint's merged weights."""
@@ -43,7 +47,9 @@ class LlamaCpp:
         from bpo_model.merged import runnable_files
 
         model, adapter = runnable_files(checkpoint)
-        return LlamaCppEngine(model, adapter, context_tokens=checkpoint.context_tokens, threads=self.threads)
+        return LlamaCppEngine(
+            model, adapter, context_tokens=checkpoint.context_tokens, threads=self.threads, slots=self.slots
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,7 +63,8 @@ class Transformers:
     quantize: Literal["8bit", "4bit"] | None = None
     """Load with bitsandbytes; CUDA only."""
     batch_tokens: int = 16_384
-    """Most tokens of one batch, prompt and rewrite and padding together; halved when memory runs out."""
+    """Most tokens of one batch, prompt and rewrite and padding together; halved when memory runs
+    out, and at most 4,096 on CPU, where larger batches were slower."""
     compile: bool = False
     """Compile the decoding step with a static cache; pays on CUDA after a minute of warm-up."""
 
@@ -93,7 +100,7 @@ class OpenAICompatible:
     concurrency: int = 32
     """Requests in flight."""
     timeout_s: float = 60.0
-    """Seconds that one attempt may take."""
+    """Seconds that one attempt may take; all attempts and pauses together have a limit that follows from it."""
     retries: int = 2
     """Further attempts after 408, 409, 429, 5xx or a lost connection, with back-off and Retry-After."""
 

@@ -103,7 +103,7 @@ def _load(checkpoint: "Checkpoint", settings: Transformers) -> tuple[Any, Any]:
     folder = _safe_folder(checkpoint.model, checkpoint.revision)
     if (folder / "adapter_config.json").is_file():
         return _load_adapted(folder, options)
-    return _load_model(folder, use_safetensors=True, **options), _load_tokenizer(folder)
+    return _load_model(folder, **options), _load_tokenizer(folder)
 
 
 def _load_gguf(checkpoint: "Checkpoint", settings: Transformers, options: dict[str, Any]) -> tuple[Any, Any]:
@@ -135,7 +135,7 @@ def _load_adapted(folder: Path, options: dict[str, Any]) -> tuple[Any, Any]:
 
     config = json.loads((folder / "adapter_config.json").read_text(encoding="utf-8"))
     base = _safe_folder(config["base_model_name_or_path"], config.get("revision"))
-    adapted = PeftModel.from_pretrained(_load_model(base, use_safetensors=True, **options), str(folder))
+    adapted = PeftModel.from_pretrained(_load_model(base, **options), str(folder))
     # Rounded back to a few bits, much of the adapter would be lost.
     model = adapted.get_base_model() if "quantization_config" in options else adapted.merge_and_unload()
     return model, _load_tokenizer(folder if (folder / "tokenizer_config.json").is_file() else base)
@@ -165,7 +165,8 @@ def _load_model(folder: Path, **options: Any) -> Any:
     """The model; refused if a part of it is not in the files, which transformers would fill with random numbers."""
     from transformers import AutoModelForCausalLM
 
-    model, info = AutoModelForCausalLM.from_pretrained(str(folder), output_loading_info=True, **_NO_CODE, **options)
+    options |= {"use_safetensors": True, "output_loading_info": True, **_NO_CODE}
+    model, info = AutoModelForCausalLM.from_pretrained(str(folder), **options)
     if info["missing_keys"]:
         missing = sorted(info["missing_keys"])
         raise ModelLoadError(f"{folder} lacks {len(missing)} weights, such as {missing[0]}. Download or save it again.")

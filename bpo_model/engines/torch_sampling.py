@@ -20,7 +20,8 @@ class RowSampler:
 
         sampled = [(place, request) for place, request in enumerate(requests) if request.temperature > 0]
         self._rows = torch.tensor([place for place, _ in sampled], device=device, dtype=torch.long)
-        self._temperature = torch.tensor([[request.temperature] for _, request in sampled], device=device)
+        # As float32 a smaller temperature may be zero; this one is greedy for all that can be seen.
+        self._temperature = torch.tensor([[max(request.temperature, 1e-5)] for _, request in sampled], device=device)
         self._top_p = torch.tensor([[request.top_p] for _, request in sampled], device=device)
         self._narrow = any(request.top_p < 1 for _, request in sampled)
         seeds = [request.seed % 2**63 for _, request in sampled]
@@ -30,8 +31,7 @@ class RowSampler:
         """The scores, noisy where a row is sampled."""
         if not self._generators:
             return scores
-        rows = scores[self._rows]
-        rows = (rows - rows.amax(-1, keepdim=True)) / self._temperature  # no overflow at tiny temperatures
+        rows = scores[self._rows] / self._temperature
         if self._narrow:
             rows = rows.masked_fill(_outside_top_p(rows, self._top_p), float("-inf"))
         scores[self._rows] = rows + self._noise(rows)
@@ -52,8 +52,7 @@ def _outside_top_p(logits: Any, top_p: Any) -> Any:
     import torch
 
     probabilities, order = logits.softmax(-1).sort(dim=-1, descending=True)
-    before = probabilities.cumsum(-1) - probabilities
-    outside = (before >= top_p) & (top_p < 1)  # sums of float32 may reach 1 before the last token
+    outside = probabilities.cumsum(-1) - probabilities >= top_p
     outside[:, 0] = False
     return torch.zeros_like(outside).scatter(-1, order, outside)
 

@@ -13,7 +13,11 @@ from bpo_model.errors import GenerationError
 if TYPE_CHECKING:
     from bpo_model.checkpoint import Checkpoint
 
-LOOKUP_TOKENS = 5
+LOOKUP_TOKENS = 10
+"""How far prompt lookup guesses. The embedded model on 2 CPU cores, 12 prompts one after another:
+14 s without, 7 s with 10, as with 5; the texts are equal."""
+CPU_BATCH_TOKENS = 4096
+"""On a CPU padding costs time. 32 prompts on 2 cores: 13 s in one batch, 8 s in four, 14 s in a dozen."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -42,7 +46,8 @@ class TransformersEngine:
         self._model, self._tokenizer = load(checkpoint, settings)
         self._encoder = PromptEncoder(self._tokenizer)
         self._compile = settings.compile
-        self._budget = settings.batch_tokens
+        on_cpu = self._model.device.type == "cpu"
+        self._budget = min(settings.batch_tokens, CPU_BATCH_TOKENS) if on_cpu else settings.batch_tokens
         self._context = _context(self._model.config) or checkpoint.context_tokens
         self._eos = _end_tokens(self._model, self._tokenizer)
         self._pad = next((pad for pad in (self._tokenizer.pad_token_id, *self._eos) if pad is not None), 0)
@@ -127,11 +132,11 @@ class TransformersEngine:
         """Options that change the speed and not the text.
 
         Prompt lookup guesses that the rewrite goes on as the prompt does, and checks several
-        tokens in one step; transformers has it for a batch of one greedy row.
+        tokens in one step; transformers has it for a batch of one greedy row, whose cache can go back.
         """
         if self._compile:
             return {"cache_implementation": "static"}
-        return {"prompt_lookup_num_tokens": LOOKUP_TOKENS} if alone else {}
+        return {"prompt_lookup_num_tokens": LOOKUP_TOKENS} if alone and not self._model._is_stateful else {}
 
     def _generation_config(self, **options: Any) -> Any:
         """Nothing of what the checkpoint's own generation_config.json says but where to end."""

@@ -106,7 +106,7 @@ def loaded(folder: Path) -> TransformersEngine:
 @pytest.fixture
 def engine(loaded: TransformersEngine, monkeypatch: pytest.MonkeyPatch) -> TransformersEngine:
     """The shared engine; its budget is set back after the test."""
-    monkeypatch.setattr(loaded, "_budget", CPU.batch_tokens)
+    monkeypatch.setattr(loaded, "_budget", 4096)
     return loaded
 
 
@@ -190,7 +190,7 @@ def test_a_sampled_row_does_not_depend_on_its_neighbours(engine: TransformersEng
 
 
 def test_sampling_follows_temperature_and_top_p() -> None:
-    logits = torch.tensor([2.0, 1.0, 0.0, -4.0])
+    logits = torch.tensor([1.0, 2.0, 0.0, -4.0])
 
     def shares(temperature: float, top_p: float) -> torch.Tensor:
         rows = [request("x", temperature=temperature, top_p=top_p, seed=seed) for seed in range(4000)]
@@ -200,9 +200,9 @@ def test_sampling_follows_temperature_and_top_p() -> None:
     for temperature in (0.5, 1.0, 3.0):
         torch.testing.assert_close(shares(temperature, 1.0), (logits / temperature).softmax(0), atol=0.03, rtol=0)
     narrow = shares(1.0, 0.8)  # 0.66 + 0.24: the second crosses 0.8 and stays
-    torch.testing.assert_close(narrow, torch.tensor([0.731, 0.269, 0.0, 0.0]), atol=0.03, rtol=0)
-    assert shares(1.0, 0.0)[0] == 1
-    assert shares(1e-30, 1.0)[0] == 1
+    torch.testing.assert_close(narrow, torch.tensor([0.269, 0.731, 0.0, 0.0]), atol=0.03, rtol=0)
+    assert shares(1.0, 0.0)[1] == 1
+    assert shares(1e-50, 1.0)[1] == 1
 
 
 def test_text_that_looks_like_special_tokens_stays_text(engine: TransformersEngine) -> None:
@@ -241,8 +241,10 @@ def test_a_tokenizer_that_cannot_spell_a_special_token_refuses_it() -> None:
     backend = Tokenizer(models.WordLevel({token: id_ for id_, token in enumerate(SPECIAL)}, unk_token="<unk>"))
     backend.add_special_tokens(SPECIAL[:3])
     tokenizer._tokenizer = backend
+    encoder = PromptEncoder(tokenizer)
     with pytest.raises(GenerationError, match="plain text"):
-        PromptEncoder(tokenizer).encode(RenderedPrompt("", "</s>", ""))
+        encoder.encode(RenderedPrompt("", "</s>", ""))
+    assert encoder.encode(RenderedPrompt("", "a word that it does not know", "")) == [0]
 
 
 def test_a_bad_item_is_an_error_value_and_spares_its_neighbours(engine: TransformersEngine) -> None:
@@ -324,8 +326,15 @@ def test_batches_stay_within_the_budget(engine: TransformersEngine, monkeypatch:
     monkeypatch.setattr(engine, "_budget", 300)
     calls = spy(engine, monkeypatch)
     assert texts(engine.generate(MANY)) == expected
-    assert all(rows == 1 or rows * (width + 12) <= 300 for rows, width in (call["input_ids"].shape for call in calls))
+    shapes = [call["input_ids"].shape for call in calls]
+    assert all(rows == 1 or rows * (width + 12) <= 300 for rows, width in shapes)
+    assert [width for _, width in shapes] == sorted(width for _, width in shapes)  # neighbours are of similar length
     assert 3 < len(calls) < 16
+
+
+def test_the_budget_is_what_the_settings_allow_and_smaller_on_cpu(folder: Path) -> None:
+    allowed = (Transformers(device="cpu", batch_tokens=100), CPU)
+    assert [TransformersEngine(checkpoint(folder), settings)._budget for settings in allowed] == [100, 4096]
 
 
 def test_each_row_ends_at_its_own_limit(engine: TransformersEngine) -> None:
@@ -413,6 +422,10 @@ def test_pickled_weights_are_refused_with_a_remedy(folder: Path, tmp_path: Path)
     torch.save(LlamaForCausalLM.from_pretrained(folder).state_dict(), pickled / "pytorch_model.bin")
     with pytest.raises(ModelLoadError, match=r"\.bin.*refs/pr/.*save_pretrained"):
         TransformersEngine(checkpoint(pickled), CPU)
+    (pickled / "other.safetensors").write_bytes(b"")
+    with pytest.raises(ModelLoadError, match=r"no file named model\.safetensors"):
+        TransformersEngine(checkpoint(pickled), CPU)
+    (pickled / "other.safetensors").unlink()
     (pickled / "adapter_config.json").write_text(json.dumps({"base_model_name_or_path": str(folder)}))
     (pickled / "adapter_model.bin").write_bytes(b"")
     with pytest.raises(ModelLoadError, match=r"\.bin"):
@@ -444,7 +457,8 @@ def test_a_repository_is_downloaded_at_its_revision_without_pickles_and_code(
     assert wanted == ["config.json", "model-00001-of-00002.safetensors", "tokenizer.model"]
 
 
-def test_code_beside_the_weights_is_not_run(folder: Path, tmp_path: Path) -> None:
+def test_code_beside_the_weights_is_not_run(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("builtins.input", lambda *_: "y")  # transformers asks
     shutil.copytree(folder, tmp_path, dirs_exist_ok=True)
     config = json.loads((tmp_path / "config.json").read_text())
     config |= {"model_type": "evil", "auto_map": {"AutoConfig": "evil.Config", "AutoModelForCausalLM": "evil.Model"}}

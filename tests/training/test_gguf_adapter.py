@@ -50,7 +50,7 @@ def llama_cpp_logprobs(adapter: Path | None) -> dict[str, float]:
 
     engine = LlamaCppEngine(embedded_base(), adapter)
     found: list[Any] = []
-    engine._idle[0].handle_completions(
+    engine._idle.queue[0].handle_completions(
         {"prompt": PROMPT, "n_predict": 1, "temperature": 0.0, "n_probs": 20},
         found.append,
     )
@@ -89,7 +89,7 @@ def test_the_row_order_of_q_and_k_matters_and_is_right(
 
 
 def test_rotary_rows_are_interleaved_within_each_head() -> None:
-    rows = np.arange(8, dtype=np.float32)[:, None]  # two heads of four rows: halves (0 1 | 2 3)
+    rows: Any = np.arange(8, dtype=np.float32)[:, None]  # two heads of four rows: halves (0 1 | 2 3)
     assert _interleave(rows, 2)[:, 0].tolist() == [0, 2, 1, 3, 4, 6, 5, 7]
 
 
