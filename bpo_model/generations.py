@@ -40,9 +40,8 @@ class _Turn:
 class Generations:
     """Runs flows side by side: each goes on as soon as its own results are there."""
 
-    def __init__(self, worker: Worker, cache: Cache, *, stoppable: bool) -> None:
-        """Nothing is sent before `run`; `stoppable`: whether somebody may want to stop early."""
-        self._stoppable = stoppable
+    def __init__(self, worker: Worker, cache: Cache) -> None:
+        """Nothing is sent before `run`."""
         self._worker, self._cache = worker, cache
         self._lock = threading.Lock()
         self._pending: set[Future[Generated]] = set()
@@ -93,7 +92,7 @@ class Generations:
         """A future a request; those that the cache knows are done."""
         known = [self._cache.get(request) for request in requests]
         missing = [request for request, candidate in zip(requests, known, strict=True) if candidate is None]
-        submitted = self._worker.submit(missing, stoppable=self._stoppable) if missing else []
+        submitted = self._worker.submit(missing) if missing else []
         for request, future in zip(missing, submitted, strict=True):
             future.add_done_callback(partial(self._keep, request))
         with self._lock:

@@ -112,7 +112,7 @@ class PromptOptimizer:
         A prompt that cannot be read comes back as it was, with reason `error`, and does
         not disturb the others; with on_error="raise" the first failure is raised.
         """
-        options, call = self._call(prompts, overrides, waits=True)
+        options, call = self._call(prompts, overrides)
         try:
             if call.seconds_left is None:
                 call.run()
@@ -129,7 +129,7 @@ class PromptOptimizer:
 
     async def aoptimize_batch(self, prompts: Sequence[Prompt], **overrides: Unpack[Overrides]) -> list[OptimizedPrompt]:
         """Like `optimize_batch`, without blocking the event loop; cancelling the task stops the model."""
-        options, call = self._call(prompts, overrides, waits=False)
+        options, call = self._call(prompts, overrides)
         done = asyncio.wrap_future(run_in_background(call.run))
         try:
             await asyncio.wait([done], timeout=call.seconds_left)
@@ -138,17 +138,15 @@ class PromptOptimizer:
             done.cancel()  # else a run that is left behind would report to a loop that may be closed by then
         return self._handed_out(results, options)
 
-    def _call(self, prompts: Sequence[Prompt], overrides: Overrides, *, waits: bool) -> tuple[Options, Call]:
-        """Check what a caller can get wrong, and start the clock; `waits`: the caller's thread does nothing else."""
+    def _call(self, prompts: Sequence[Prompt], overrides: Overrides) -> tuple[Options, Call]:
+        """Check what a caller can get wrong, and start the clock."""
         if isinstance(prompts, str):
             raise PromptError("optimize_batch takes a list of prompts, got one str; use optimize")
         options = replace(self.options, **overrides)
         if options.on_error == "raise":
             for prompt in prompts:
                 find_target(prompt)
-        stoppable = options.deadline_ms is not None or not waits
-        generations = Generations(self._worker, self._cache, stoppable=stoppable)
-        return options, Call(prompts, options, self.checkpoint, generations, self._own)
+        return options, Call(prompts, options, self.checkpoint, Generations(self._worker, self._cache), self._own)
 
     def _handed_out(self, results: list[OptimizedPrompt], options: Options) -> list[OptimizedPrompt]:
         """Remember what we wrote; raise the first failure if the caller wants that."""

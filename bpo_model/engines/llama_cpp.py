@@ -85,16 +85,14 @@ class LlamaCppEngine:
         if cancelled():
             return CANCELLED
         try:
-            if cancelled is never:  # a callback a token costs 0.3 ms, and Python's lock
-                return _complete(server, self._body(request, stream=False))
-            return _collect(server, self._body(request, stream=True), cancelled)
+            return _collect(server, self._body(request), cancelled)
         except GenerationError as error:
             return error
         except Exception as error:  # noqa: BLE001  # whatever the native library raises concerns this item only
             return GenerationError(f"llama.cpp failed: {error}")
 
-    def _body(self, request: Request, *, stream: bool) -> dict[str, Any]:
-        """The server's request; streamed, it can be stopped between two tokens."""
+    def _body(self, request: Request) -> dict[str, Any]:
+        """The server's request; streamed, so that it can be stopped between two tokens."""
         return {
             "prompt": self._prompt(request.prompt),
             "n_predict": request.max_tokens,
@@ -104,8 +102,8 @@ class LlamaCppEngine:
             "min_p": 0.0,
             "seed": request.seed,
             "cache_prompt": True,
-            "stream": stream,
-            **({"stream_options": {"include_usage": True}} if stream else {}),
+            "stream": True,
+            "stream_options": {"include_usage": True},
         }
 
     def _prompt(self, prompt: RenderedPrompt) -> str | list[int]:
@@ -186,14 +184,6 @@ def _start(model: Path, adapter: Path | None, context_tokens: int, threads: int,
         ) from error
 
 
-def _complete(server: Any, body: dict[str, Any]) -> Candidate:
-    """Run a completion to its end."""
-    pieces: list[str] = []
-    state: dict[str, Any] = {"finish": "stop", "usage": {}, "error": None}
-    _read_event(server.handle_completions(body), pieces, state)
-    return _finished(pieces, state)
-
-
 def _collect(server: Any, body: dict[str, Any], cancelled: Callable[[], bool]) -> Candidate:
     """Run a streamed completion to its end or until cancelled."""
     pieces: list[str] = []
@@ -208,11 +198,6 @@ def _collect(server: Any, body: dict[str, Any], cancelled: Callable[[], bool]) -
         return False
 
     server.handle_completions(body, on_chunk)
-    return _finished(pieces, state)
-
-
-def _finished(pieces: list[str], state: dict[str, Any]) -> Candidate:
-    """The candidate, or the server's error."""
     if state["error"]:
         raise GenerationError(f"llama.cpp refused the request: {state['error']}")
     usage = state["usage"]

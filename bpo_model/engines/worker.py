@@ -17,7 +17,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 
 from bpo_model.after_fork import reset_after_fork
-from bpo_model.engines.base import Engine, Generated, Request, never
+from bpo_model.engines.base import Engine, Generated, Request
 from bpo_model.errors import BPOError, GenerationError
 
 logger = logging.getLogger(__name__)
@@ -34,7 +34,6 @@ class _Item:
     """A request and everyone who waits for it."""
 
     request: Request
-    stoppable: bool
     waiters: list[Future[Generated]] = field(default_factory=list)
 
     @property
@@ -83,17 +82,14 @@ class Worker:
                 self._engine = self._load()
             return self._engine
 
-    def submit(self, requests: Sequence[Request], *, stoppable: bool = True) -> list[Future[Generated]]:
-        """Queue requests together; a future each, which may be cancelled at any time.
-
-        What is not stoppable runs to its end once it has begun, which some engines do faster.
-        """
+    def submit(self, requests: Sequence[Request]) -> list[Future[Generated]]:
+        """Queue requests together; a future each, which may be cancelled at any time."""
         futures: list[Future[Generated]] = [Future() for _ in requests]
         with self._changed:
             if self._closed:
                 raise GenerationError("the model was closed; make a new PromptOptimizer")
             for request, future in zip(requests, futures, strict=True):
-                self._enqueue(request, future, stoppable)
+                self._enqueue(request, future)
             self._ensure_threads()
             self._changed.notify(len(requests))
         return futures
@@ -109,11 +105,11 @@ class Worker:
         for thread in list(self._threads):
             thread.join(EXIT_SECONDS)
 
-    def _enqueue(self, request: Request, future: Future[Generated], stoppable: bool) -> None:
+    def _enqueue(self, request: Request, future: Future[Generated]) -> None:
         """Join an equal request that is under way, or wait in the queue."""
         item = self._open.get(request)
         if item is None or item.abandoned:
-            item = self._open[request] = _Item(request, stoppable)
+            item = self._open[request] = _Item(request)
             self._queue.append(item)
         item.waiters.append(future)
 
@@ -164,9 +160,10 @@ class Worker:
 
     def _generate(self, batch: list[_Item]) -> list[Generated]:
         """The engine's results; whatever it raises is the result of every item."""
-        cancelled = (lambda: all(item.abandoned for item in batch)) if any(item.stoppable for item in batch) else never
         try:
-            results = self.engine.generate([item.request for item in batch], cancelled)
+            results = self.engine.generate(
+                [item.request for item in batch], lambda: all(item.abandoned for item in batch)
+            )
         except Exception as error:  # noqa: BLE001  # whatever an engine raises, the worker goes on
             return [_as_error(error)] * len(batch)
         if len(results) != len(batch):
