@@ -17,7 +17,7 @@ from bpo_model.errors import BPOError, PromptError
 from bpo_model.records import to_record
 from bpo_model.schema import OptimizedPrompt, Prompt, Reason
 
-CHUNK = 128
+CHUNK = 32
 """Prompts that go to the model together; also what a crash can cost."""
 
 

@@ -98,7 +98,8 @@ class LlamaCppEngine:
             "n_predict": request.max_tokens,
             "temperature": request.temperature,
             "top_p": request.top_p,
-            "top_k": 0,
+            # Greedy: one is enough. With all 49,152, top_p sorts them for every token (0.3 ms).
+            "top_k": 0 if request.temperature else 1,
             "min_p": 0.0,
             "seed": request.seed,
             "cache_prompt": True,

@@ -121,8 +121,7 @@ def make_report(series: dict[tuple[str, str, int], Series], model: str | None) -
     """Everything that was measured, and what follows from it."""
     ordered = sorted(series.values(), key=lambda one: (one.prompts != "short", list(SYSTEMS).index(one.system)))
     return {
-        "machine": f"{_processor()}, {usable_cores()} cores, {platform.platform(terse=True)}, "
-        f"python {platform.python_version()}",
+        "machine": f"{_processor()}, {usable_cores()} cores, {sys.platform}, python {platform.python_version()}",
         "date": datetime.now(UTC).isoformat(timespec="minutes"),
         "checkpoint": load_checkpoint(model).name,
         "systems": [one.summary() for one in ordered],

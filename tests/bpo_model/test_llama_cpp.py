@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from bpo_model import ModelLoadError, PromptOptimizer
+from bpo_model import LlamaCpp, ModelLoadError, PromptOptimizer
 from bpo_model.engines.base import Candidate, Request
 from bpo_model.engines.llama_cpp import LlamaCppEngine
 from bpo_model.errors import GenerationError
@@ -132,3 +132,24 @@ def test_optimizers_share_one_engine(optimizer: PromptOptimizer) -> None:
     others = [PromptOptimizer.from_pretrained() for _ in range(100)]
     assert all(other.engine is optimizer.engine for other in others)
     assert time.perf_counter() - started < 60  # a hundred loads would take longer and 30 GB
+
+
+def test_callers_beyond_the_slots_wait_for_their_turn(engine: LlamaCppEngine) -> None:
+    assert 1 <= engine.slots <= 4
+    results: list[list[str]] = []
+    threads = [
+        threading.Thread(target=lambda: results.append(texts(engine.generate([request("tell me about tea", 12)]))))
+        for _ in range(engine.slots * 3)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(results) == engine.slots * 3
+    assert engine._idle.qsize() == engine.slots
+
+
+@pytest.mark.parametrize("setting", ["threads", "slots"])
+def test_settings_that_cannot_work_are_refused(setting: str) -> None:
+    with pytest.raises(ValueError, match=rf"{setting} must be >= 1 or None, got 0"):
+        LlamaCpp(**{setting: 0})
