@@ -21,6 +21,8 @@ class Job:
     detail: str = ""
     instruction: str = ""
     """The best verified instruction so far."""
+    others: list[str] = field(default_factory=list)
+    """Further verified instructions, each different from the best and from the user's."""
     violations: list[Violation] = field(default_factory=list)
     prompt_tokens: int = 0
     completion_tokens: int = 0
@@ -52,6 +54,7 @@ class Job:
             violations=tuple(self.violations),
             edits=edits,
             strategies=label_strategies(original, text, edits) if changed else (),
+            candidates=(text, *map(self.parts.put_back, self.others)) if changed else (),
             model=model,
             tokens=Tokens(self.prompt_tokens, self.completion_tokens),
             latency_ms=(now - self.started) * 1000,

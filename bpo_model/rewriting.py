@@ -92,6 +92,7 @@ def _accept(job: Job, passing: list[str], sampling: SamplingConfig) -> bool:
     """Keep the best verified candidate; returns whether it changed anything."""
     best = choose(passing, job.instruction, prefer_changed=sampling.prefer_changed)
     changed, job.instruction = best != job.instruction, best
+    job.others = [text for text in dict.fromkeys(passing) if text not in (best, job.parts.instruction)]
     return changed
 
 

@@ -126,6 +126,8 @@ class OptimizedPrompt:
     violations: tuple[Violation, ...] = ()
     edits: tuple[Edit, ...] = ()
     strategies: tuple[LabelledStrategy, ...] = ()
+    candidates: tuple[str, ...] = ()
+    """All verified rewrites, the chosen one first; several only where the mode draws several."""
     model: str = ""
     tokens: Tokens = field(default_factory=Tokens)
     latency_ms: float = 0.0
