@@ -65,6 +65,8 @@ class RewriteStep:
 
     def results(self, prompts: Sequence[Prompt]) -> list[OptimizedPrompt]:
         """Rewrite many prompts in one call; failures are results with reason `error`, whatever on_error says."""
+        if not prompts:
+            return []
         clock = _Clock(self._seconds)
         try:
             optimizer = self._given
@@ -82,6 +84,8 @@ class RewriteStep:
 
     async def aresults(self, prompts: Sequence[Prompt]) -> list[OptimizedPrompt]:
         """Like `results`, without blocking the event loop, loading included."""
+        if not prompts:
+            return []
         clock = _Clock(self._seconds)
         try:
             optimizer = self._given
