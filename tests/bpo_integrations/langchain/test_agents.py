@@ -110,8 +110,8 @@ def test_rewrites_of_removed_messages_are_forgotten(fake: FakeOptimizer, llm: An
 
 def test_a_graph_that_is_interrupted_and_resumed_rewrites_once(fake: FakeOptimizer, llm: Any) -> None:
     llm.script += [call(1), AIMessage("done")]
-    approve = HumanInTheLoopMiddleware(interrupt_on={"look_up": True})
-    agent = create_agent(llm, [look_up], middleware=[BPOMiddleware(fake), approve], checkpointer=InMemorySaver())
+    middleware: list[Any] = [BPOMiddleware(fake), HumanInTheLoopMiddleware(interrupt_on={"look_up": True})]
+    agent = create_agent(llm, [look_up], middleware=middleware, checkpointer=InMemorySaver())
     assert "__interrupt__" in ask(agent, "tell me about tea")
     out = agent.invoke(Command(resume={"decisions": [{"type": "approve"}]}), ONE)
     assert fake.calls == [["tell me about tea"]]
@@ -154,8 +154,8 @@ def test_agents_and_threads_share_one_middleware(fake: FakeOptimizer, llm: Any) 
 
     def talk(number: int) -> list[str]:
         config: RunnableConfig = {"configurable": {"thread_id": str(number)}}
-        for turn in ("tea", "rain"):
-            out = ask(agents[number % 2], f"tell me about {turn} number {number}", config)
+        ask(agents[number % 2], f"tell me about tea number {number}", config)
+        out = ask(agents[number % 2], f"tell me about rain number {number}", config)
         return [str(message.content) for message in out["messages"]]
 
     with ThreadPoolExecutor(32) as pool:
@@ -203,7 +203,11 @@ def test_the_runnable_as_a_node_replaces_messages_and_adds_none(fake: FakeOptimi
     graph = StateGraph(MessagesState)
     graph.add_node("optimize", BPORunnable(optimizer=fake))
     graph.add_edge(START, "optimize")
-    before = [HumanMessage("hi", id="1"), AIMessage("hello", id="2"), HumanMessage("tell me about tea", id="3")]
+    before: list[Any] = [
+        HumanMessage("hi", id="1"),
+        AIMessage("hello", id="2"),
+        HumanMessage("tell me about tea", id="3"),
+    ]
     app = graph.compile()
     out = app.invoke({"messages": before})
     assert [message.id for message in out["messages"]] == ["1", "2", "3"]
@@ -213,7 +217,7 @@ def test_the_runnable_as_a_node_replaces_messages_and_adds_none(fake: FakeOptimi
 
 
 def test_a_tool_message_at_the_end_is_no_new_turn(fake: FakeOptimizer, llm: Any) -> None:
-    history = [HumanMessage("tell me about tea"), call(1), ToolMessage("facts", tool_call_id="c1")]
+    history: list[Any] = [HumanMessage("tell me about tea"), call(1), ToolMessage("facts", tool_call_id="c1")]
     create_agent(llm, [look_up], middleware=[BPOMiddleware(fake)]).invoke({"messages": history})
     assert fake.calls == []
     assert human(llm.seen[0]) == ["tell me about tea"]

@@ -128,10 +128,10 @@ def test_there_is_one_run_per_input_with_the_prompt_before_and_after(bpo: BPORun
     assert (step.name, step.run_type, step.parent_run_id) == ("BPORunnable", "chain", root.id)
     assert step.inputs == {"input": ASK}
     assert step.outputs == {"output": REWRITE}
-    metadata = step.extra["metadata"]  # type: ignore[index]
+    metadata = step.extra["metadata"]
     assert (metadata["user"], metadata["ls_provider"], metadata["ls_model_name"]) == (1, "bpo", "embedded")
     assert "bpo-model" in metadata["lc_versions"]
-    assert model.extra["metadata"].get("ls_provider") != "bpo"  # type: ignore[index]
+    assert model.extra["metadata"].get("ls_provider") != "bpo"
     assert step.child_runs == []
 
 
@@ -159,7 +159,7 @@ def test_the_callers_config_is_not_changed(bpo: BPORunnable) -> None:
 
 
 async def test_an_event_gives_the_reason_without_the_text(bpo: BPORunnable, llm: BaseChatModel) -> None:
-    events = [event async for event in (bpo | llm).astream_events(ASK, version="v2")]
+    events: list[Any] = [event async for event in (bpo | llm).astream_events(ASK, version="v2")]
     (own,) = [event for event in events if event["event"] == "on_custom_event"]
     assert own["name"] == "bpo_rewrite"
     assert (own["data"]["reason"], own["data"]["changed"]) == ("rewritten", True)
