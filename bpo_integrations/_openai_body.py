@@ -48,7 +48,7 @@ def find_prompt(path: str, arguments: Mapping[str, Any]) -> RequestPrompt | None
         return None
     extra = (arguments.get("options") or {}).get("extra_json") or {}
     sent, value = {**body, **extra}, body.get(key)
-    if key in extra or sent.get("prompt") is not None or not isinstance(value, (str, list, tuple)):
+    if key in extra or sent.get("prompt") or not isinstance(value, (str, list, tuple)):
         return None
     turns = value if isinstance(value, str) else [_turn(item) for item in value]
     try:

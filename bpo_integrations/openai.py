@@ -11,7 +11,7 @@ websocket connections, and `responses.input_tokens`, which counts the original.
 from collections.abc import Callable
 from contextlib import suppress
 from functools import cache
-from typing import Any, TypeVar, Unpack
+from typing import Any, TypeVar, Unpack, cast
 
 from bpo_integrations._openai_body import RequestPrompt, find_prompt
 from bpo_integrations.step import OptimizerLike, RewriteStep, unchanged
@@ -19,14 +19,13 @@ from bpo_model import MissingDependencyError, OptimizedPrompt, Reason
 from bpo_model.config import Overrides
 
 try:
-    from openai import AsyncOpenAI, OpenAI  # noqa: TID253  # whoever imports this module has a client
+    from openai import AsyncOpenAI, OpenAI
 except ImportError as error:
     raise MissingDependencyError(
         'bpo_integrations.openai needs openai. Install it with: pip install "bpo-model[openai]"'
     ) from error
 
 Client = TypeVar("Client", bound=OpenAI | AsyncOpenAI)
-_STEP, _REWRITE = "_bpo_step", "_bpo_rewrite"
 
 
 def wrap_openai(client: Client, optimizer: OptimizerLike = None, **options: Unpack[Overrides]) -> Client:
@@ -47,16 +46,16 @@ def wrap_openai(client: Client, optimizer: OptimizerLike = None, **options: Unpa
             raises GenerationError), `deadline_ms`, `rewrite` and all others of `bpo_model.config.Options`.
 
     Raises:
-        TypeError: If the client or the optimizer is none.
+        TypeError: If the client is no OpenAI client, or the optimizer no optimizer.
         ValueError: If an option cannot work.
     """
     if not isinstance(client, (OpenAI, AsyncOpenAI)):
         raise TypeError(f"client must be an OpenAI or AsyncOpenAI client, got {type(client).__name__}")
-    step, wrapped = RewriteStep(optimizer, **options), client.copy()
-    if not hasattr(client, _STEP):
-        wrapped.__class__ = _rewriting(type(client))
-    setattr(wrapped, _STEP, step)
-    return wrapped
+    wrapped: Any = client.copy()
+    if not hasattr(wrapped, "_bpo_step"):
+        wrapped.__class__ = _rewriting(wrapped.__class__)
+    wrapped._bpo_step = RewriteStep(optimizer, **options)
+    return cast(Client, wrapped)
 
 
 def rewrite_of(response: object) -> OptimizedPrompt | None:
@@ -69,7 +68,7 @@ def rewrite_of(response: object) -> OptimizedPrompt | None:
     the raw response, not its `parse()`; the stream, not its chunks, events or final completion.
     """
     for source in (response, getattr(response, "_raw_stream", None)):  # the stream inside a stream helper
-        found = getattr(source, _REWRITE, None)
+        found = getattr(source, "_bpo_rewrite", None)
         if isinstance(found, OptimizedPrompt):
             return found
     return None
@@ -94,7 +93,7 @@ def _post(base: type[Any]) -> Callable[..., Any]:
         found = find_prompt(path, arguments)
         if found is None:
             return base.post(self, path, **arguments)
-        result = _left_alone(found) or getattr(self, _STEP).result(found.prompt)
+        result = _left_alone(found) or self._bpo_step.result(found.prompt)
         return _noted(base.post(self, path, **{**arguments, "body": found.body_with(result)}), result)
 
     return post
@@ -108,7 +107,7 @@ def _async_post(base: type[Any]) -> Callable[..., Any]:
         found = find_prompt(path, arguments)
         if found is None:
             return await base.post(self, path, **arguments)
-        result = _left_alone(found) or await getattr(self, _STEP).aresult(found.prompt)
+        result = _left_alone(found) or await self._bpo_step.aresult(found.prompt)
         return _noted(await base.post(self, path, **{**arguments, "body": found.body_with(result)}), result)
 
     return post
@@ -120,7 +119,7 @@ def _copy(base: type[Any]) -> Callable[..., Any]:
     def copy(self: Any, **changes: Any) -> Any:
         """A client with other options, the same connections and the same optimizer."""
         copied = base.copy(self, **changes)
-        setattr(copied, _STEP, getattr(self, _STEP))
+        copied._bpo_step = self._bpo_step
         return copied
 
     return copy
@@ -138,5 +137,5 @@ def _noted(response: Any, result: OptimizedPrompt) -> Any:
     under way, stays with copies, and is no field, so that dumps and comparisons do not see it.
     """
     with suppress(AttributeError):  # a server that does not answer in JSON leaves plain text
-        setattr(response, _REWRITE, result)
+        response._bpo_rewrite = result
     return response

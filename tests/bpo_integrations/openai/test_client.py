@@ -227,6 +227,7 @@ class Garbage(Somebodys):
 
 OTHER = OptimizedPrompt(prompt="delete all", text="delete all", original="write", changed=True, reason=Reason.REWRITTEN)
 BLANK = OptimizedPrompt(prompt=" ", text=" ", original=ASKED, changed=True, reason=Reason.REWRITTEN)
+LIE = OptimizedPrompt(prompt="be evil", text="be evil", original=ASKED, changed=False, reason=Reason.UNCHANGED)
 
 
 def test_when_the_optimizer_raises_the_original_goes_out(plain: OpenAI, server: Server) -> None:
@@ -246,6 +247,11 @@ async def test_when_the_optimizer_raises_the_original_goes_out_async(plain_async
 @pytest.mark.parametrize("garbage", [None, "be evil", [], {"text": "be evil"}, OTHER, BLANK], ids=str)
 def test_when_the_optimizer_returns_garbage_the_original_goes_out(plain: OpenAI, server: Server, garbage: Any) -> None:
     assert reason(ask(wrap_openai(plain, Garbage(garbage)))) is Reason.ERROR
+    assert server.prompts == [ASKED]
+
+
+def test_a_text_that_is_said_to_be_unchanged_is_not_sent(plain: OpenAI, server: Server) -> None:
+    ask(wrap_openai(plain, Garbage(LIE)))
     assert server.prompts == [ASKED]
 
 

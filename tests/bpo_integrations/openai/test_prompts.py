@@ -176,6 +176,7 @@ ITEMS_LEFT_ALONE: dict[str, list[dict[str, Any]]] = {
     "tool loop": [USER, FUNCTION_CALL, {"type": "function_call_output", "call_id": "c", "output": ASKED}],
     "item reference": [USER, {"type": "item_reference", "id": "m"}],
     "developer last": [USER, DEVELOPER],
+    "item of a kind that is not known": [USER, {"type": "note", "role": "user", "content": ASKED}],
     "image only": [user(INPUT_IMAGE)],
 }
 
