@@ -7,11 +7,12 @@ PROMPT ?= tell me about harry potter
 DATA ?= ../shared/data/pairs
 RUN ?= runs/default
 PROMPTS ?= ../shared/data/testsets/bpo_test.json
+ADAPTERS := openai,langchain,langchain-agents,llama-index,dspy,litellm,mcp
 # Unexpanded, so that make leaves "$$800" in a prompt alone.
 export BPO_PROMPT := $(value PROMPT)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-fast check format train-default bench bench-gpu constraints wheel clean
+.PHONY: help demo test test-fast test-versions check format train-default bench bench-gpu constraints wheel clean
 
 help:  ## show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 18
@@ -24,6 +25,9 @@ test: $(VENV)/.dev  ## all tests
 
 test-fast: $(VENV)/.dev  ## the tests that train nothing
 	@$(BIN)/python -m pytest -m "not slow"
+
+test-versions:  ## the adapters' tests with the lowest and the newest versions of their frameworks, each in an environment of its own
+	@for which in lowest newest; do $(PYTHON) tests/versions.py $$which || exit 1; done
 
 check: $(VENV)/.dev  ## formatting, lint and types
 	@$(BIN)/ruff format --check --quiet . || { $(BIN)/ruff format --diff .; exit 1; }
@@ -64,6 +68,6 @@ $(VENV)/.user: pyproject.toml constraints.txt
 	@touch $@
 
 $(VENV)/.dev: $(VENV)/.user
-	@echo "adding the tools for tests and training (once; torch on CPU, about 1.5 GB)"
-	@$(PIP) install -c constraints.txt --group dev --group training --group evals -e ".[gpu,openai]"
+	@echo "adding the tools for tests and training (once; torch on CPU, about 2.5 GB)"
+	@$(PIP) install -c constraints.txt --group dev --group training --group evals -e ".[gpu,$(ADAPTERS)]"
 	@touch $@

@@ -8,7 +8,6 @@ applied to the `optimized_prompt` of every row instead, and no model is loaded.
 
 import argparse
 import json
-import platform
 import resource
 import statistics
 import sys
@@ -22,6 +21,7 @@ from bpo_model import OptimizedPrompt, PromptOptimizer, Reason
 from bpo_model.checks import spans
 from bpo_model.contract import verify
 from bpo_model.split import split
+from evals.machine import machine
 
 WARM_UP = "tell me about the history of tea"
 
@@ -77,7 +77,7 @@ def model_report(prompts: list[str], model: str | None) -> dict[str, Any]:
     latencies = sorted(result.latency_ms for result in generated)
     return {
         "prompts": len(results),
-        "machine": f"{platform.platform(terse=True)}, {platform.machine()}, python {platform.python_version()}",
+        "machine": machine(),
         "load_and_first_prompt_s": round(loaded, 2),
         "reasons": dict(Counter(result.reason.value for result in results).most_common()),
         "unchanged_share": _share([not result.changed for result in results]),

@@ -6,7 +6,6 @@ their own and take turns, so that whatever else the machine does hits all of the
 
 import argparse
 import json
-import platform
 import statistics
 import subprocess
 import sys
@@ -19,6 +18,7 @@ from typing import Any
 from bpo_model.checkpoint import load_checkpoint
 from bpo_model.engines.llama_cpp import usable_cores
 from bpo_model.files import write_text
+from evals.machine import machine
 from evals.rewrites import read_rows
 from evals.speed.report import plot, to_markdown
 from evals.speed.roofline import memory_bandwidth, roofline
@@ -121,7 +121,7 @@ def make_report(series: dict[tuple[str, str, int], Series], model: str | None) -
     """Everything that was measured, and what follows from it."""
     ordered = sorted(series.values(), key=lambda one: (one.prompts != "short", list(SYSTEMS).index(one.system)))
     return {
-        "machine": f"{_processor()}, {usable_cores()} cores, {sys.platform}, python {platform.python_version()}",
+        "machine": machine(),
         "date": datetime.now(UTC).isoformat(timespec="minutes"),
         "checkpoint": load_checkpoint(model).name,
         "systems": [one.summary() for one in ordered],
@@ -181,13 +181,6 @@ def cold_starts(model: str | None) -> list[float]:
         subprocess.run(command, check=True, capture_output=True)
         times.append(round(time.perf_counter() - started, 2))
     return sorted(times)
-
-
-def _processor() -> str:
-    """The processor's name where the system tells it."""
-    info = Path("/proc/cpuinfo")
-    lines = info.read_text(encoding="utf-8").splitlines() if info.is_file() else []
-    return next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), platform.machine())
 
 
 if __name__ == "__main__":

@@ -1,0 +1,1 @@
+"""What rewriting does to retrieval: the user's question, its rewrite, and both together."""
