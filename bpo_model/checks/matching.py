@@ -4,6 +4,14 @@ import re
 from functools import lru_cache
 
 _TOKEN = re.compile(r"[^\W\d_][\w'’-]*")
+_DERIVED = frozenset(
+    """
+    a able al ally als ance ant ants ate ated ates ation ations ative cial cy d e ed ement ements ence ent er ers es ful
+    ial ible ic ical ied ies ility ing ingly ion ions ise ised ism ist ists ity ive ize ized le ly m ment ments nce nces ng
+    nt nts on or ors ous r rs s sion t tial tic tical ties tion tions ty y
+    """.split()
+)
+"""What may follow the letters that two forms of one word share."""
 _ENDINGS = ("ations", "ation", "ings", "ing", "ies", "ied", "ers", "ally", "ed", "es", "ly", "er", "s", "y", "e")
 
 
@@ -35,13 +43,22 @@ def stem(word: str) -> str:
 
 
 def _near(root: str, present: dict[str, set[str]]) -> bool:
-    """Whether a stem, a word that shares its first six letters, or its correction is present."""
+    """Whether a stem, another form of the word, or its correction is present."""
     others = present.get(root[0], set())
     if root in others or root + "s" in others:
         return True
-    if len(root) >= 6 and any(other.startswith(root[:6]) for other in others):
+    if any(_one_family(root, other) for other in others):
         return True
     return len(root) >= 4 and any(_one_typo(root, other) for other in others)
+
+
+def _one_family(left: str, right: str) -> bool:
+    """Whether two words share six letters and go on with endings: "evaluation" and "evaluating", no made-up names."""
+    if len(left) < 6 or left[:6] != right[:6]:
+        return False
+    shared = next((i for i, (a, b) in enumerate(zip(left, right, strict=False)) if a != b), min(len(left), len(right)))
+    rests = {left[shared:], right[shared:]}
+    return "" in rests or rests <= _DERIVED
 
 
 def _one_typo(left: str, right: str) -> bool:

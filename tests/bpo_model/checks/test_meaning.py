@@ -312,3 +312,27 @@ def test_lost_formats_are_named() -> None:
 )
 def test_opposite_request_is_a_violation(original: str, candidate: str) -> None:
     assert failed(original, candidate) != []
+
+
+@pytest.mark.parametrize(
+    ("original", "candidate"),
+    [
+        ("does wheelhop take prepaid cards", "Does wheelhocking take prepaid cards?"),
+        ("wheelhop phone support times", "How long does it take to get a wheelhawk phone support ticket?"),
+        ("cancel my brightmoor ticket", "How can I cancel my brightmossing ticket?"),
+    ],
+)
+def test_an_unknown_word_that_became_another_one_is_lost(original: str, candidate: str) -> None:
+    assert "content_kept" in failed(original, candidate)
+
+
+@pytest.mark.parametrize(
+    ("original", "candidate"),
+    [
+        ("grammar check of my flexible contract", "Check the flexibility of my contract, including grammatical errors."),
+        ("mitochondria and immigrants", "Describe the mitochondrion and immigration."),
+        ("performance evaluation of a democrat", "Evaluate how democratic performers are"),
+    ],
+)
+def test_another_form_of_a_word_keeps_it(original: str, candidate: str) -> None:
+    assert "content_kept" not in failed(original, candidate)
