@@ -9,7 +9,8 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
-BLOCKS = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+ADAPTERS = (ROOT / "bpo_integrations" / "README.md").read_text(encoding="utf-8")
+BLOCKS = re.findall(r"```python\n(.*?)```", README + ADAPTERS, re.DOTALL)
 TARGETS = set(re.findall(r"^(?:\$ )?make ([a-z-]+)", README, re.MULTILINE))
 COMMANDS = sorted(set(re.findall(r"^bpo (\w+)", README, re.MULTILINE)))
 
@@ -33,7 +34,6 @@ def test_the_commands_exist(command: str) -> None:
 
 
 def test_links_to_files_work() -> None:
-    for document in ("README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "CHANGELOG.md"):
-        text = (ROOT / document).read_text(encoding="utf-8")
-        links = re.findall(r"\]\(([^)#:]+)\)", text)
-        assert [link for link in links if not (ROOT / link).exists()] == [], document
+    for document in ("README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "CHANGELOG.md", "bpo_integrations/README.md"):
+        links = re.findall(r"\]\(([^)#:]+)\)", (ROOT / document).read_text(encoding="utf-8"))
+        assert [link for link in links if not (ROOT / document).parent.joinpath(link).exists()] == [], document

@@ -11,10 +11,12 @@ from langchain_core.output_parsers import StrOutputParser
 from langchain_core.prompts import ChatPromptTemplate
 from langchain_core.runnables import RunnableSerializable
 from langchain_core.tracers.run_collector import RunCollectorCallbackHandler
-from langchain_openai import ChatOpenAI
+
 from pydantic import SecretStr
 
 from bpo_integrations.langchain import BPORunnable
+
+langchain_openai = pytest.importorskip("langchain_openai")
 
 ASKS = [
     "tell me about the history of tea",
@@ -27,14 +29,14 @@ TEMPLATE = ChatPromptTemplate([("system", "Answer in one sentence."), ("human", 
 
 
 @pytest.fixture(scope="module")
-def model(chat_url: str) -> ChatOpenAI:
-    return ChatOpenAI(
+def model(chat_url: str) -> Any:
+    return langchain_openai.ChatOpenAI(
         base_url=chat_url, api_key=SecretStr("unused"), model="smollm2", temperature=0, max_completion_tokens=24
     )
 
 
 @pytest.fixture(scope="module")
-def chain(model: ChatOpenAI) -> RunnableSerializable[Any, str]:
+def chain(model: Any) -> RunnableSerializable[Any, str]:
     return TEMPLATE | BPORunnable() | model | StrOutputParser()
 
 
@@ -68,7 +70,7 @@ async def test_batches_and_single_calls_agree(chain: Any) -> None:
     assert single[-1].messages[-1].content.endswith("\n\nThe pump in hall 7 was serviced on 2024-05-03 and runs again.")
 
 
-def test_what_notes_the_original_is_not_sent(model: ChatOpenAI) -> None:
+def test_what_notes_the_original_is_not_sent(model: Any) -> None:
     message = BPORunnable().invoke(HumanMessage(ASKS[0]))
     assert message.additional_kwargs["bpo"]["original"] == ASKS[0]
     payload = model._get_request_payload([message])
