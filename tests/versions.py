@@ -20,7 +20,7 @@ def main(which: str) -> int:
     """Install into an environment of its own, once, and run the tests; returns pytest's exit code."""
     extras, options = SETS[which]
     folder = ROOT / f".venv-{which}"
-    python = folder / "bin" / "python"
+    python = str(folder / "bin" / "python")
     if not (folder / ".done").exists():
         subprocess.run([sys.executable, "-m", "venv", folder], check=True)
         tools = ["pytest>=8.3", "pytest-asyncio>=0.25", "optuna>=4"]

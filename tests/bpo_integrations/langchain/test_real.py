@@ -9,9 +9,7 @@ import pytest
 from langchain_core.messages import HumanMessage
 from langchain_core.output_parsers import StrOutputParser
 from langchain_core.prompts import ChatPromptTemplate
-from langchain_core.runnables import RunnableSerializable
 from langchain_core.tracers.run_collector import RunCollectorCallbackHandler
-
 from pydantic import SecretStr
 
 from bpo_integrations.langchain import BPORunnable
@@ -36,7 +34,7 @@ def model(chat_url: str) -> Any:
 
 
 @pytest.fixture(scope="module")
-def chain(model: Any) -> RunnableSerializable[Any, str]:
+def chain(model: Any) -> Any:
     return TEMPLATE | BPORunnable() | model | StrOutputParser()
 
 
@@ -45,6 +43,7 @@ def test_the_model_gets_the_rewrite_and_answers(chain: Any) -> None:
     answer = chain.invoke({"question": ASKS[0]}, {"callbacks": [collector]})
     (root,) = collector.traced_runs
     _, step, llm, _ = root.child_runs
+    assert step.outputs
     rewritten = step.outputs["output"].messages[-1].content
     assert rewritten != ASKS[0]
     assert "tea" in rewritten
