@@ -1,0 +1,99 @@
+"""A spying embedding, a small index, and optimizers that behave and misbehave."""
+
+import time
+from typing import Any
+
+import pytest
+from llama_index.core import Document, VectorStoreIndex
+from llama_index.core.embeddings import BaseEmbedding
+from llama_index.core.llms import MockLLM
+from llama_index.core.postprocessor.types import BaseNodePostprocessor
+from llama_index.core.query_engine import RetrieverQueryEngine
+from llama_index.core.schema import NodeWithScore, QueryBundle
+from pydantic import Field
+
+from bpo_model.testing import FakeOptimizer
+
+
+class SpyEmbedding(BaseEmbedding):
+    """Counts letters, and notes every query that it embeds."""
+
+    seen: list[str] = Field(default_factory=list)
+
+    def _vector(self, text: str) -> list[float]:
+        return [1.0 + text.lower().count(letter) for letter in "abcdefghijklmnopqrstuvwxyz"]
+
+    def _get_query_embedding(self, query: str) -> list[float]:
+        self.seen.append(query)
+        return self._vector(query)
+
+    async def _aget_query_embedding(self, query: str) -> list[float]:
+        return self._get_query_embedding(query)
+
+    def _get_text_embedding(self, text: str) -> list[float]:
+        return self._vector(text)
+
+
+class SpyReranker(BaseNodePostprocessor):
+    """Notes the query that it reranks for."""
+
+    seen: list[str] = Field(default_factory=list)
+
+    def _postprocess_nodes(
+        self, nodes: list[NodeWithScore], query_bundle: QueryBundle | None = None
+    ) -> list[NodeWithScore]:
+        assert query_bundle
+        self.seen.append(query_bundle.query_str)
+        return nodes
+
+
+@pytest.fixture
+def embedding() -> SpyEmbedding:
+    return SpyEmbedding()
+
+
+@pytest.fixture
+def reranker() -> SpyReranker:
+    return SpyReranker()
+
+
+@pytest.fixture
+def index(embedding: SpyEmbedding) -> VectorStoreIndex:
+    texts = ["The library opens at nine.", "Tea comes from China.", "Bikes may be kept for two hours."]
+    return VectorStoreIndex.from_documents([Document(text=text) for text in texts], embed_model=embedding)
+
+
+@pytest.fixture
+def llm() -> MockLLM:
+    """Answers with its prompt."""
+    return MockLLM()
+
+
+@pytest.fixture
+def stock(index: VectorStoreIndex, llm: MockLLM) -> Any:
+    """An engine without us."""
+    return RetrieverQueryEngine.from_args(index.as_retriever(), llm=llm)
+
+
+@pytest.fixture
+def fake() -> FakeOptimizer:
+    return FakeOptimizer()
+
+
+@pytest.fixture
+def slow() -> FakeOptimizer:
+    """Takes 0.2 s a query."""
+
+    def rewrite(text: str) -> str:
+        time.sleep(0.2)
+        return f"{text} Please explain your answer."
+
+    return FakeOptimizer(rewrite)
+
+
+@pytest.fixture
+def broken() -> FakeOptimizer:
+    def rewrite(text: str) -> str:
+        raise RuntimeError("the model broke")
+
+    return FakeOptimizer(rewrite)
