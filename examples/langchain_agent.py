@@ -1,7 +1,7 @@
 """A middleware for agents: the model sees the rewrite, the history keeps the user's words.
 
-    pip install "bpo-model[langchain-agents]" langchain-openai
-    python examples/langchain_agent.py
+pip install "bpo-model[langchain-agents]" langchain-openai
+python examples/langchain_agent.py
 """
 
 from langchain.agents import create_agent

@@ -1,7 +1,7 @@
 """`bpo | llm`: one more step in an existing chain. Shows the prompt before and after, and streams the answer.
 
-    pip install "bpo-model[langchain]" langchain-openai
-    python examples/langchain_chain.py "tell me about the history of tea"
+pip install "bpo-model[langchain]" langchain-openai
+python examples/langchain_chain.py "tell me about the history of tea"
 """
 
 import sys

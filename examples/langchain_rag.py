@@ -1,7 +1,7 @@
 """RAG in LangChain: search with the user's question, answer its rewrite, both at the same time.
 
-    pip install "bpo-model[langchain]" langchain-openai sentence-transformers
-    python examples/langchain_rag.py
+pip install "bpo-model[langchain]" langchain-openai sentence-transformers
+python examples/langchain_rag.py
 """
 
 from operator import itemgetter

@@ -46,7 +46,7 @@ def bpo_adapter(
     return adapter
 
 
-def _rewriting(kind: type[Any], step: RewriteStep, fields: tuple[str, ...]) -> type[Any]:
+def _rewriting(kind: type[Any], step: RewriteStep, fields: tuple[str, ...]) -> Any:
     """A subclass of an adapter that rewrites.
 
     With the same name, because DSPy's StreamListener looks adapters up by it; and with nothing
@@ -65,7 +65,8 @@ def _rewriting(kind: type[Any], step: RewriteStep, fields: tuple[str, ...]) -> t
 
     body = {"__call__": __call__, "acall": acall, "__doc__": kind.__doc__, "__module__": __name__}
     rewriting = type(kind.__name__, (kind,), body)
-    for method in ("format", "parse"):  # wrapped in callbacks again for every subclass, and then called twice
+    # DSPy wraps these in callbacks again for every subclass, which would fire twice.
+    for method in {"format", "parse"} & vars(rewriting).keys():
         delattr(rewriting, method)
     return rewriting
 

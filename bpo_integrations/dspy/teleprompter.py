@@ -15,7 +15,8 @@ from bpo_model.config import Overrides
 
 logger = logging.getLogger(__name__)
 
-_DEFAULT = re.compile(r"Given the fields .*, produce the fields .*\.")
+_DEFAULT = re.compile(r"Given the fields (?:`\w+`(?:, )?)*, produce the fields (?:`\w+`(?:, )?)*\.")
+"""What DSPy makes up; the names may differ from the signature's, such as without a ChainOfThought's reasoning."""
 _REFERENCES = re.compile(r"`[^`\n]+`|\{[^{}\n]*\}")
 
 
@@ -72,30 +73,30 @@ class BPOTeleprompter(dspy.teleprompt.Teleprompter):  # type: ignore[misc]  # ds
         if self.metric is not None and not examples:
             raise ValueError("a metric needs examples: give valset or trainset, or leave the metric out")
         program = student.deepcopy()
-        predictors = dict(program.named_predictors())
-        better = self._rewrites({name: predictor.signature.instructions for name, predictor in predictors.items()})
+        better = self._rewrites({name: each.signature.instructions for name, each in program.named_predictors()})
         score = self._score(program, examples) if better else 0.0
         for name, text in better.items():
-            score = self._try(program, predictors[name], text, score, examples)
+            score = self._try(program, name, text, score, examples)
         return program
 
     def _rewrites(self, instructions: Mapping[str, str]) -> dict[str, str]:
         """The rewrites worth trying, from one call of the optimizer."""
-        skip = self.skip_default_instructions
-        texts = {name: text for name, text in instructions.items() if not (skip and _is_default(text))}
+        texts = _with_intent(instructions) if self.skip_default_instructions else instructions
         results = rewrite_texts(self.step, texts)
+        kept = {name for name, result in results.items() if _keeps_references(texts[name], result.text)}
         for name, result in results.items():
-            logger.info("instructions of %s: %s", name, result.reason.value)
-        changed = {name: result for name, result in results.items() if result.changed}
-        return {name: result.text for name, result in changed.items() if _keeps_references(texts[name], result.text)}
+            logger.info("instructions of %s: %s", name, result.reason.value if name in kept else "lost a reference")
+        return {name: result.text for name, result in results.items() if result.changed and name in kept}
 
-    def _try(self, program: Any, predictor: Any, text: str, score: float, examples: Any) -> float:
+    def _try(self, program: Any, name: str, text: str, score: float, examples: Any) -> float:
         """Set the instructions, or set them back if the score drops; returns the score that stands."""
+        predictor = dict(program.named_predictors())[name]
         before = predictor.signature
         predictor.signature = before.with_instructions(text)
         after = self._score(program, examples)
         if after >= score:
             return after
+        logger.info("instructions of %s: set back, the score fell from %s to %s", name, score, after)
         predictor.signature = before
         return score
 
@@ -132,10 +133,8 @@ class BPOInstructionProposer:
     ) -> dict[str, str]:
         """New instructions for the components, by name; the reflective dataset is not used."""
         old = {name: candidate[name] for name in components_to_update}
-        skip = self.skip_default_instructions
-        texts = {name: text for name, text in old.items() if not (skip and _is_default(text))}
-        results = rewrite_texts(self.step, texts)
-        return {**old, **{name: self._next(texts[name], result) for name, result in results.items()}}
+        results = rewrite_texts(self.step, _with_intent(old) if self.skip_default_instructions else old)
+        return {**old, **{name: self._next(old[name], result) for name, result in results.items()}}
 
     def _next(self, text: str, result: OptimizedPrompt) -> str:
         """The rewrite whose turn it is."""
@@ -145,9 +144,9 @@ class BPOInstructionProposer:
         return choices[turn % len(choices)] if choices else text
 
 
-def _is_default(instructions: str) -> bool:
-    """Whether DSPy made the instructions up; with the original fields, such as without a ChainOfThought's reasoning."""
-    return bool(_DEFAULT.fullmatch(instructions.strip()))
+def _with_intent(instructions: Mapping[str, str]) -> dict[str, str]:
+    """Those that somebody wrote."""
+    return {name: text for name, text in instructions.items() if not _DEFAULT.fullmatch(text.strip())}
 
 
 def _keeps_references(original: str, text: str) -> bool:

@@ -1,5 +1,7 @@
 """What is rewritten, what stays, and what a wrapped program gets."""
 
+import subprocess
+import sys
 from typing import Any
 
 import pytest
@@ -45,14 +47,17 @@ def test_several_texts_are_one_call_of_the_optimizer(fake: FakeOptimizer) -> Non
     assert fake.calls == [["tell me a", "tell me c"]]
 
 
-@pytest.mark.parametrize("value", ["", "  \n", None, 5, 1.5, True, ["tell me"], {}, b"tell me", dspy.History(messages=[])])
-def test_what_is_no_text_stays_and_costs_no_call(value: Any, fake: FakeOptimizer) -> None:
-    done = BPORewrite(fake)(prompt=value)
+@pytest.mark.parametrize(
+    "value", ["", "  \n", None, 5, 1.5, True, ["tell me"], {}, b"tell me", dspy.History(messages=[])]
+)
+def test_what_is_no_text_stays_and_costs_no_call(value: Any, foreign: Any) -> None:
+    optimizer = foreign(lambda text: f"please {text}")
+    done = BPORewrite(optimizer)(prompt=value)
     seen = Recorder()
-    BPO(seen, fake, fields="question")(question=value)
+    BPO(seen, optimizer, fields="question")(question=value)
     assert done.optimized_prompt is value or done.optimized_prompt == value == {}
     assert seen.inputs[0]["question"] is value
-    assert fake.calls == []
+    assert optimizer.calls == []
 
 
 class Recorder(dspy.Module):  # type: ignore[misc]
@@ -127,19 +132,18 @@ def test_a_predictors_own_arguments_pass_through(fake: FakeOptimizer, make_lm: A
     assert (len(other.prompts), echo.prompts) == (1, [])
 
 
-def test_follow_ups_are_left_alone_after_turns() -> None:
-    fake = FakeOptimizer(options=None)
+def test_a_follow_up_is_left_alone_after_turns_only(fake: FakeOptimizer) -> None:
     seen = Recorder()
     bpo = BPO(seen, fake, fields="question", rewrite="auto")
     turns = dspy.History(messages=[{"question": ASK, "answer": "It is a drink."}])
-    bpo(question="tell me more about that", history=turns)
-    assert fake.calls == []
-    bpo(question="tell me more about green tea", history=turns)
-    bpo(question="tell me more about black tea", history=dspy.History(messages=[]))
+    question = "tell me where they grow that plant"
+    bpo(question=question, history=turns)
+    bpo(question=question, history=dspy.History(messages=[]))
+    bpo(question="describe how green tea is grown in Japan", history=turns)
     assert [values["question"] for values in seen.inputs] == [
-        "tell me more about that",
-        "tell me more about green tea Please explain your answer.",
-        "tell me more about black tea Please explain your answer.",
+        question,
+        f"{question} Please explain your answer.",
+        "describe how green tea is grown in Japan Please explain your answer.",
     ]
 
 
@@ -163,7 +167,11 @@ class Explicit(dspy.Module):  # type: ignore[misc]
         ({"program": Explicit(), "fields": ""}, ValueError, "fields must name at least one input field"),
         ({"program": Explicit(), "fields": "qestion"}, ValueError, "no input qestion; Explicit takes asked, question"),
         ({"program": dspy.Predict("q -> a"), "fields": "x"}, ValueError, "no input x; Predict takes q"),
-        ({"program": dspy.ChainOfThought("q -> a"), "fields": ["q", "x"]}, ValueError, "no input x; Predict takes q"),
+        (
+            {"program": dspy.ChainOfThought("q -> a"), "fields": ["q", "x"]},
+            ValueError,
+            "no input x; ChainOfThought takes q",
+        ),
         ({"program": Explicit(), "fields": "question", "keep_original": "x"}, ValueError, "no input x"),
         ({"program": Explicit(), "fields": ["question", "asked"], "keep_original": "x"}, ValueError, "goes with one"),
         ({"program": Explicit(), "fields": "question", "optimizer": 5}, TypeError, "optimizer must be"),
@@ -185,3 +193,10 @@ def test_a_thousand_constructions_load_nothing() -> None:
     program = Explicit()
     wrapped = [BPO(program, "hf:nobody/nothing", fields="question") for _ in range(1000)]
     assert wrapped[0](question="").answer == ""
+
+
+def test_without_dspy_the_remedy_is_named() -> None:
+    code = "import sys; sys.modules['dspy'] = None; import bpo_integrations.dspy"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    message = 'bpo_integrations.dspy needs dspy. Install it with: pip install "bpo-model[dspy]"'
+    assert done.stderr.splitlines()[-1] == f"bpo_model.errors.MissingDependencyError: {message}"

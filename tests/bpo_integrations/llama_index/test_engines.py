@@ -13,8 +13,8 @@ import pytest
 from llama_index.core import VectorStoreIndex
 from llama_index.core.chat_engine import CondenseQuestionChatEngine
 from llama_index.core.indices.query.query_transform.base import BaseQueryTransform
-from llama_index.core.query_engine import RetrieverQueryEngine, TransformQueryEngine
 from llama_index.core.memory import ChatMemoryBuffer
+from llama_index.core.query_engine import RetrieverQueryEngine, TransformQueryEngine
 from llama_index.core.response_synthesizers import get_response_synthesizer
 from llama_index.core.retrievers import TransformRetriever
 from llama_index.core.schema import QueryBundle
