@@ -22,9 +22,6 @@ CACHE = tempfile.mkdtemp(prefix="bpo-dspy-")  # DSPy reads the variable when it 
 os.environ["DSPY_CACHEDIR"] = CACHE
 atexit.register(shutil.rmtree, CACHE, ignore_errors=True)
 
-ASK = "tell me about tea"
-REWRITE = "tell me about tea Please explain your answer."
-
 
 class Echo:
     """An engine of dspy.LM: every output field is the first input field, so that an answer shows what was sent."""
@@ -160,10 +157,10 @@ def foreign() -> type[Foreign]:
 
 @pytest.fixture
 def slow() -> FakeOptimizer:
-    """Takes 0.2 s a prompt."""
+    """Takes 0.4 s a prompt."""
 
     def rewrite(text: str) -> str:
-        time.sleep(0.2)
+        time.sleep(0.4)
         return f"{text} Please explain your answer."
 
     return FakeOptimizer(rewrite)
