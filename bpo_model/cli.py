@@ -15,6 +15,7 @@ import typer
 from rich.console import Console
 
 from bpo_model.cli_cache import cache_app
+from bpo_model.cli_mcp import mcp
 from bpo_model.config import MODES
 from bpo_model.errors import BPOError, PromptError
 from bpo_model.schema import OptimizedPrompt, Prompt
@@ -56,6 +57,7 @@ MODEL_HELP = "a folder from training.sft, THUDM/BPO or hf:owner/name; default: e
 
 
 app.add_typer(cache_app, name="cache")
+app.command()(mcp)
 
 
 @app.callback()

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from bpo_model.checks import demands, form, kept, meaning
 from bpo_model.config import LengthBudget
 from bpo_model.schema import Violation
+from bpo_model.split import split
 
 Check = Callable[[str, str], str]
 """(original instruction, candidate) -> what is wrong, or ""."""
@@ -62,3 +63,17 @@ def verify(
     found = [(name, check(original, candidate)) for name, check in CHECKS.items()]
     found.append(("joins_context", form.joins_context(original, candidate, after)))
     return tuple(Violation(name, detail, candidate) for name, detail in found if detail)
+
+
+def verify_prompt(original: str, rewrite: str, budget: LengthBudget | None = None) -> tuple[Violation, ...]:
+    r"""Like `verify` for whole prompts: pasted context has to stand in the rewrite byte for byte, in its place.
+
+    >>> [violation.check for violation in verify_prompt("Fix this:\n\nteh cat", "Fix this:\n\nthe cat")]
+    ['context_kept']
+    """
+    parts = split(original)
+    end = len(rewrite) - len(parts.after)
+    framed = rewrite.startswith(parts.before) and rewrite.endswith(parts.after) and end >= len(parts.before)
+    if not framed:
+        return (Violation("context_kept", "the context is not there byte for byte", rewrite),)
+    return verify(parts.instruction, rewrite[len(parts.before) : end], budget, after=parts.after)
