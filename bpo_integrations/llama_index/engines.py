@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
-from typing import Any, Unpack
+from typing import Any, Unpack, cast
 
 from llama_index.core.base.base_retriever import BaseRetriever
 from llama_index.core.base.response.schema import RESPONSE_TYPE
@@ -43,10 +43,12 @@ class BPOQueryEngine(RetrieverQueryEngine):
         self._rewriter = QueryRewriter(optimizer, **options)
 
     @classmethod
-    def from_args(cls, retriever: BaseRetriever, *args: Any, optimizer: OptimizerLike = None, **kwargs: Any) -> Any:
+    def from_args(
+        cls, retriever: BaseRetriever, *args: Any, optimizer: OptimizerLike = None, **kwargs: Any
+    ) -> "BPOQueryEngine":
         """Like RetrieverQueryEngine.from_args, with an optimizer and its call options."""
         options: Any = {name: kwargs.pop(name) for name in Overrides.__annotations__.keys() & kwargs.keys()}
-        engine: Any = super().from_args(retriever, *args, **kwargs)
+        engine = cast("BPOQueryEngine", super().from_args(retriever, *args, **kwargs))
         engine._rewriter = QueryRewriter(optimizer, **options)
         return engine
 
@@ -79,8 +81,10 @@ class BPOQueryEngine(RetrieverQueryEngine):
     @dispatcher.span
     def _query(self, query_bundle: QueryBundle) -> RESPONSE_TYPE:
         """Rewrite beside the search, in a thread that sees the caller's context."""
-        with self._event(query_bundle) as event, ThreadPoolExecutor(1, "bpo-query") as thread:
+        thread = ThreadPoolExecutor(1, "bpo-query")
+        with self._event(query_bundle) as event:
             rewriting = thread.submit(copy_context().run, self._rewriter.rewrite, query_bundle.query_str)
+            thread.shutdown(wait=False)  # ends after the rewrite; a search that fails does not wait for it
             nodes = self.retrieve(query_bundle)
             response = super().synthesize(for_synthesis(query_bundle, rewriting.result()), nodes)
             event.on_end(payload={EventPayload.RESPONSE: response})
@@ -90,8 +94,11 @@ class BPOQueryEngine(RetrieverQueryEngine):
     async def _aquery(self, query_bundle: QueryBundle) -> RESPONSE_TYPE:
         """Rewrite beside the search."""
         with self._event(query_bundle) as event:
-            rewriting = self._rewriter.arewrite(query_bundle.query_str)
-            result, nodes = await asyncio.gather(rewriting, self.aretrieve(query_bundle))
+            rewriting = asyncio.create_task(self._rewriter.arewrite(query_bundle.query_str))
+            try:
+                result, nodes = await asyncio.gather(rewriting, self.aretrieve(query_bundle))
+            finally:
+                rewriting.cancel()  # a search that fails stops the model
             response = await super().asynthesize(for_synthesis(query_bundle, result), nodes)
             event.on_end(payload={EventPayload.RESPONSE: response})
         return response

@@ -8,7 +8,7 @@ from llama_index.core.indices.query.query_transform.base import BaseQueryTransfo
 from llama_index.core.prompts.mixin import PromptDictType
 from llama_index.core.schema import QueryBundle, QueryType
 
-from bpo_integrations.llama_index.rewriting import QueryRewriter, for_synthesis
+from bpo_integrations.llama_index.rewriting import QueryRewriter, dispatcher, for_synthesis
 from bpo_integrations.step import OptimizerLike
 from bpo_model import OptimizedPrompt
 from bpo_model.config import Overrides
@@ -53,6 +53,7 @@ class BPOQueryTransform(BaseQueryTransform):
         """The optimizer; loads it if no query has come yet."""
         return self._rewriter.optimizer
 
+    @dispatcher.span  # LlamaIndex does that for `_run`
     async def arun(self, query_bundle_or_str: QueryType, metadata: dict[str, Any] | None = None) -> QueryBundle:
         """Like `run`, without blocking the event loop."""
         bundle = query_bundle_or_str
