@@ -1,6 +1,9 @@
 """A spying embedding, a small index, and optimizers that behave and misbehave."""
 
+import asyncio
+import threading
 import time
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from typing import Any
 
 import pytest
@@ -12,6 +15,7 @@ from llama_index.core.query_engine import RetrieverQueryEngine
 from llama_index.core.schema import NodeWithScore, QueryBundle
 from pydantic import Field
 
+from bpo_model import OptimizedPrompt, Prompt
 from bpo_model.testing import FakeOptimizer
 
 
@@ -97,3 +101,63 @@ def broken() -> FakeOptimizer:
         raise RuntimeError("the model broke")
 
     return FakeOptimizer(rewrite)
+
+
+class Foreign:
+    """Somebody else's optimizer: answers a batch with whatever the function returns."""
+
+    def __init__(self, answer: Callable[[Sequence[Prompt]], Any]) -> None:
+        self.answer = answer
+
+    def optimize(self, prompt: Prompt) -> OptimizedPrompt:
+        return self.optimize_batch([prompt])[0]
+
+    def optimize_batch(self, prompts: Sequence[Prompt]) -> list[OptimizedPrompt]:
+        answer: list[OptimizedPrompt] = self.answer(prompts)
+        return answer
+
+    async def aoptimize(self, prompt: Prompt) -> OptimizedPrompt:
+        return (await self.aoptimize_batch([prompt]))[0]
+
+    async def aoptimize_batch(self, prompts: Sequence[Prompt]) -> list[OptimizedPrompt]:
+        return await asyncio.to_thread(self.optimize_batch, prompts)
+
+
+@pytest.fixture
+def foreign() -> type[Foreign]:
+    return Foreign
+
+
+@pytest.fixture
+def hanging() -> Iterator[Foreign]:
+    """Answers when the test is over."""
+    over = threading.Event()
+
+    def wait(prompts: Sequence[Prompt]) -> None:
+        over.wait(60)
+
+    yield Foreign(wait)
+    over.set()
+
+
+@pytest.fixture
+def stall() -> Callable[[Awaitable[Any]], Awaitable[float]]:
+    """Seconds for which the event loop did not run while it waited for something."""
+
+    async def longest(work: Awaitable[Any]) -> float:
+        worst, last = 0.0, time.perf_counter()
+
+        async def watch() -> None:
+            nonlocal worst, last
+            while True:
+                await asyncio.sleep(0.002)
+                worst, last = max(worst, time.perf_counter() - last), time.perf_counter()
+
+        watching = asyncio.create_task(watch())
+        await asyncio.sleep(0.01)
+        await work
+        await asyncio.sleep(0.01)
+        watching.cancel()
+        return worst
+
+    return longest
