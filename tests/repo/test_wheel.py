@@ -1,5 +1,6 @@
 """What people install."""
 
+import re
 import subprocess
 import sys
 import zipfile
@@ -45,4 +46,4 @@ def test_every_requirement_is_pinned_in_the_constraints() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
     groups = [*project["dependency-groups"].values(), *project["project"]["optional-dependencies"].values()]
     listed = project["project"]["dependencies"] + [item for group in groups for item in group]
-    assert {item.split(">")[0].split("=")[0].lower() for item in listed} <= pinned
+    assert {re.split("[>=[]", item)[0].lower() for item in listed} <= pinned

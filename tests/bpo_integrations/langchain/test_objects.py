@@ -12,7 +12,7 @@ from langchain_core.caches import InMemoryCache
 from langchain_core.language_models import BaseChatModel
 from langchain_core.load import dumpd, dumps, load
 from langchain_core.messages import HumanMessage
-from langchain_core.runnables import ConfigurableField, RunnableConfig
+from langchain_core.runnables import ConfigurableField, RunnableConfig, RunnablePassthrough
 from langchain_core.tracers.run_collector import RunCollectorCallbackHandler
 from langchain_core.tracers.schemas import Run
 
@@ -191,3 +191,10 @@ def test_the_same_prompt_hits_the_models_cache(fake: FakeOptimizer, llm: Any) ->
     first = chain.invoke([HumanMessage(ASK)])
     assert chain.invoke([HumanMessage(ASK)]).content == first.content
     assert len(llm.seen) == 1
+
+
+def test_with_fallbacks_still_loses_the_parent_of_its_child_run(bpo: BPORunnable) -> None:
+    """If this fails, upstream has mended it (issue 36072), and the README may say so."""
+    collector = RunCollectorCallbackHandler()
+    bpo.with_fallbacks([RunnablePassthrough()]).invoke(ASK, {"callbacks": [collector]})
+    assert len(collector.traced_runs) == 2
