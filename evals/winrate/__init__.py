@@ -1,0 +1,1 @@
+"""The paper's win-rate benchmarks: answers to original and rewritten prompts, judged in pairs."""
