@@ -128,16 +128,31 @@ def foreign() -> type[Foreign]:
     return Foreign
 
 
+class Hanging(Foreign):
+    """Never answers before the test is over."""
+
+    def __init__(self) -> None:
+        self.over = threading.Event()
+        self.answered = self.cancelled = False
+        super().__init__(self._wait)
+
+    def _wait(self, prompts: Sequence[Prompt]) -> None:
+        self.over.wait(20)
+        self.answered = True
+
+    async def aoptimize_batch(self, prompts: Sequence[Prompt]) -> list[OptimizedPrompt]:
+        try:
+            return await asyncio.Future()
+        except asyncio.CancelledError:
+            self.cancelled = True
+            raise
+
+
 @pytest.fixture
-def hanging() -> Iterator[Foreign]:
-    """Answers when the test is over."""
-    over = threading.Event()
-
-    def wait(prompts: Sequence[Prompt]) -> None:
-        over.wait(60)
-
-    yield Foreign(wait)
-    over.set()
+def hanging() -> Iterator[Hanging]:
+    made = Hanging()
+    yield made
+    made.over.set()
 
 
 @pytest.fixture

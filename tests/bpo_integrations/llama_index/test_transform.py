@@ -9,12 +9,10 @@ import pytest
 from llama_index.core.indices.query.query_transform.base import BaseQueryTransform
 from llama_index.core.query_engine import TransformQueryEngine
 from llama_index.core.schema import QueryBundle
-from llama_index_instrumentation import get_dispatcher
-from llama_index_instrumentation.base.event import BaseEvent
-from llama_index_instrumentation.event_handlers import BaseEventHandler
 
-from bpo_integrations.llama_index import BPOQueryTransform, BPORewriteEvent
+from bpo_integrations.llama_index import BPOQueryTransform
 from bpo_model import GenerationError
+from bpo_model.config import Options
 from bpo_model.testing import FakeOptimizer
 
 ASK = "tell me about tea"
@@ -102,6 +100,19 @@ def test_ten_thousand_words_of_context_come_back_byte_for_byte(fake: FakeOptimiz
     assert query.startswith("Summarize the following report: Please")
 
 
+def test_ten_thousand_words_of_instruction_come_back_as_they_are() -> None:
+    optimizer, bundle = FakeOptimizer(options=Options()), QueryBundle("tell me about tea " * 2500)
+    assert BPOQueryTransform(optimizer, target="both").run(bundle) is bundle
+    assert optimizer.calls == []
+
+
+def test_its_own_rewrite_is_not_rewritten_again() -> None:
+    transform = BPOQueryTransform(FakeOptimizer(options=Options()), target="both")
+    once = transform.run(ASK)
+    assert once.query_str == REWRITE
+    assert transform.run(once) is once
+
+
 def test_copies_share_the_optimizer_and_pickles_work(fake: FakeOptimizer) -> None:
     transform = BPOQueryTransform(fake, target="both")
     assert copy.deepcopy(transform).optimizer is fake
@@ -139,26 +150,3 @@ def test_wrong_options_are_refused(fake: FakeOptimizer) -> None:
 
 def test_it_has_no_prompts_to_change(fake: FakeOptimizer) -> None:
     assert BPOQueryTransform(fake).get_prompts() == {}
-
-
-class Listener(BaseEventHandler):
-    """Collects our events."""
-
-    events: list[Any] = []  # noqa: RUF012  # pydantic copies it
-
-    def handle(self, event: BaseEvent, **kwargs: Any) -> None:
-        if isinstance(event, BPORewriteEvent):
-            self.events.append(event)
-
-
-def test_an_event_within_the_transforms_span_gives_the_reason_without_the_text(fake: FakeOptimizer) -> None:
-    listener, root = Listener(), get_dispatcher()
-    root.add_event_handler(listener)
-    try:
-        BPOQueryTransform(fake).run(ASK)
-    finally:
-        root.event_handlers.remove(listener)
-    (event,) = listener.events
-    assert event.span_id.startswith("BPOQueryTransform._run")
-    assert (event.reason, event.changed) == ("rewritten", True)
-    assert "tea" not in event.model_dump_json()
