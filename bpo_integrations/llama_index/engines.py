@@ -85,7 +85,6 @@ class BPOQueryEngine(RetrieverQueryEngine):
         with self._event(query_bundle) as event:
             rewriting = thread.submit(copy_context().run, self._rewriter.rewrite, query_bundle.query_str)
             thread.shutdown(wait=False)  # ends after the rewrite; a search that fails does not wait for it
-            rewriting.exception()
             nodes = self.retrieve(query_bundle)
             response = super().synthesize(for_synthesis(query_bundle, rewriting.result()), nodes)
             event.on_end(payload={EventPayload.RESPONSE: response})
