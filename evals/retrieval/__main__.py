@@ -17,9 +17,10 @@ from bpo_model.checkpoint import load_checkpoint
 from bpo_model.files import write_text
 from evals.machine import machine
 from evals.retrieval.data import load_passages, load_questions
+from evals.retrieval.frameworks import SEARCHES
 from evals.retrieval.report import to_markdown
 from evals.retrieval.run import Variants, make_report, run
-from evals.retrieval.search import DEPTH, EMBEDDING, SEARCHES, minilm
+from evals.retrieval.search import DEPTH, EMBEDDING, minilm
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -1,6 +1,6 @@
 """Search with several texts of one question, in plain numpy.
 
-A framework takes part by offering the same two functions; see `SEARCHES`.
+A framework takes part by offering the same two functions; see frameworks.py.
 """
 
 from collections import defaultdict
@@ -70,25 +70,3 @@ def minilm() -> Embed:
         name = EMBEDDING
     model = SentenceTransformer(name, device="cpu")
     return lambda texts: model.encode(list(texts), normalize_embeddings=True, show_progress_bar=False)
-
-
-def _langchain(passages: Mapping[str, str], embed: Embed) -> Search:
-    """Imports LangChain only where it is asked for."""
-    from evals.retrieval.with_langchain import LangChainSearch
-
-    return LangChainSearch(passages, embed)
-
-
-def _llama_index(passages: Mapping[str, str], embed: Embed) -> Search:
-    """Imports LlamaIndex only where it is asked for."""
-    from evals.retrieval.with_llama_index import LlamaIndexSearch
-
-    return LlamaIndexSearch(passages, embed)
-
-
-SEARCHES: dict[str, Callable[[Mapping[str, str], Embed], Search]] = {
-    "none": NumpySearch,
-    "langchain": _langchain,
-    "llama_index": _llama_index,
-}
-"""Search by name of the framework; what `--framework` offers."""

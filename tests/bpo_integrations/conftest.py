@@ -3,6 +3,7 @@
 import gc
 import json
 import threading
+import time
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
@@ -10,6 +11,7 @@ from typing import Any
 import pytest
 
 from bpo_model.checkpoint import load_checkpoint
+from bpo_model.testing import FakeOptimizer
 
 STOCK = '{"number": 7}'  # every answer, so that it parses as text and as JSON
 
@@ -133,6 +135,22 @@ def _response_events(body: dict[str, Any]) -> str:
     ]
     lines = (json.dumps({**event, "sequence_number": number}) for number, event in enumerate(events))
     return "".join(f"event: {event['type']}\ndata: {line}\n\n" for event, line in zip(events, lines, strict=True))
+
+
+@pytest.fixture
+def fake() -> FakeOptimizer:
+    return FakeOptimizer()
+
+
+@pytest.fixture
+def slow() -> FakeOptimizer:
+    """Takes 0.2 s a prompt."""
+
+    def rewrite(text: str) -> str:
+        time.sleep(0.2)
+        return f"{text} Please explain your answer."
+
+    return FakeOptimizer(rewrite)
 
 
 @pytest.fixture

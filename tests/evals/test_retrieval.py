@@ -14,10 +14,11 @@ import pytest
 from bpo_model.testing import FakeOptimizer
 from evals.retrieval.__main__ import main
 from evals.retrieval.data import KINDS, Question, load_passages, load_questions
+from evals.retrieval.frameworks import SEARCHES
 from evals.retrieval.metrics import METRICS, difference, rank_of, values
 from evals.retrieval.report import to_markdown
 from evals.retrieval.run import make_report, run
-from evals.retrieval.search import DEPTH, SEARCHES, NumpySearch, reciprocal_rank_fusion
+from evals.retrieval.search import DEPTH, NumpySearch, reciprocal_rank_fusion
 
 PASSAGES, QUESTIONS = load_passages(), load_questions()
 WORDS = ("bike", "book", "tea", "late", "fee", "lock")

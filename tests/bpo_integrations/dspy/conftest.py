@@ -146,11 +146,6 @@ def lm(echo: Echo, make_lm: Callable[..., Any]) -> Iterator[Any]:
 
 
 @pytest.fixture
-def fake() -> FakeOptimizer:
-    return FakeOptimizer()
-
-
-@pytest.fixture
 def foreign() -> type[Foreign]:
     return Foreign
 

@@ -1,6 +1,5 @@
 """A chat model that records what it gets, and optimizers that behave and misbehave."""
 
-import time
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
@@ -67,22 +66,6 @@ class Recorder(BaseChatModel):
 @pytest.fixture
 def llm() -> Recorder:
     return Recorder(seen=[], script=[])
-
-
-@pytest.fixture
-def fake() -> FakeOptimizer:
-    return FakeOptimizer()
-
-
-@pytest.fixture
-def slow() -> FakeOptimizer:
-    """Takes 0.2 s a prompt."""
-
-    def rewrite(text: str) -> str:
-        time.sleep(0.2)
-        return f"{text} Please explain your answer."
-
-    return FakeOptimizer(rewrite)
 
 
 @pytest.fixture

@@ -80,22 +80,6 @@ def stock(index: VectorStoreIndex, llm: MockLLM) -> Any:
 
 
 @pytest.fixture
-def fake() -> FakeOptimizer:
-    return FakeOptimizer()
-
-
-@pytest.fixture
-def slow() -> FakeOptimizer:
-    """Takes 0.2 s a query."""
-
-    def rewrite(text: str) -> str:
-        time.sleep(0.2)
-        return f"{text} Please explain your answer."
-
-    return FakeOptimizer(rewrite)
-
-
-@pytest.fixture
 def broken() -> FakeOptimizer:
     def rewrite(text: str) -> str:
         raise RuntimeError("the model broke")
