@@ -1,6 +1,7 @@
 """Figures of a run as SVG text that needs no network: shares as in figure 1 of the paper, and a forest plot."""
 
 import io
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -87,4 +88,4 @@ def _write(figure: Any) -> str:
     with rc_context({"svg.hashsalt": "bpo", "svg.fonttype": "path"}):
         figure.savefig(out, format="svg", metadata={"Date": None, "Creator": None})
     text = out.getvalue()
-    return text[text.index("<svg") :]
+    return re.sub(r"\s*<metadata>.*?</metadata>", "", text[text.index("<svg") :], flags=re.DOTALL)

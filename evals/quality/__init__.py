@@ -1,0 +1,1 @@
+"""Judge-free local metrics of a rewriter: health, preference likelihood, and harm on checkable tasks."""
