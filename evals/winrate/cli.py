@@ -6,6 +6,7 @@ import subprocess
 import sys
 from collections.abc import Sequence
 from contextlib import AsyncExitStack
+from dataclasses import asdict
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -16,6 +17,7 @@ from bpo_model.checkpoint import load_checkpoint
 from evals.machine import machine
 from evals.winrate.benchmarks import SETS, dataset_sha, load
 from evals.winrate.budget import Budget, BudgetSpentError
+from evals.winrate.calibrate import Calibration, calibrate
 from evals.winrate.experiments import Experiment, load_experiment, with_targets
 from evals.winrate.judging import Template, load_template
 from evals.winrate.models import ModelSpec, load_models, pick
@@ -54,6 +56,16 @@ def _parser() -> argparse.ArgumentParser:
     reported.add_argument("--against", choices=["paper"])
     reported.add_argument("--seed", type=int, default=0)
     reported.set_defaults(command=_report)
+    checking = commands.add_parser("judge-check", help="how often a judge agrees with BPO-test's preferred answers")
+    checking.add_argument("--models", type=Path, required=True)
+    checking.add_argument("--judge", required=True)
+    checking.add_argument("--judge-template", default="pairwise")
+    checking.add_argument("--judge-style", choices=["pairwise", "ranking"], default="pairwise")
+    checking.add_argument("--data", type=Path)
+    checking.add_argument("--limit", type=int)
+    checking.add_argument("--max-usd", type=float)
+    checking.add_argument("--out", type=Path, required=True)
+    checking.set_defaults(command=_check)
     return parser
 
 
@@ -156,6 +168,22 @@ def _report(args: argparse.Namespace) -> int:
         print(render_against_paper())  # noqa: T201
         return 0
     return report(args.run, {}, seed=args.seed)
+
+
+def _check(args: argparse.Namespace) -> int:
+    items, template = load("bpo_test", args.data, args.limit), load_template(args.judge_template, args.judge_style)
+    spec = pick(load_models(args.models), args.judge)
+
+    async def check(store: Store) -> Calibration:
+        async with spec.connect(Budget(args.max_usd)) as chat:
+            judge = Judge(args.judge, Model(chat, f"{args.judge}: {spec.model}", spec.params), template)
+            return await calibrate(judge, items, store)
+
+    with Store(args.out, dataset_sha(items)) as store:
+        found = asyncio.run(check(store))
+    for name, value in asdict(found).items():
+        print(f"{name:20}{value if value is None else round(value, 1)}")  # noqa: T201
+    return 0
 
 
 def _identity(checkpoint: str | None) -> str:
