@@ -18,7 +18,15 @@ def shares(summaries: Sequence[Summary]) -> str:
         for value, color in zip(_shares(summary), (A, TIE, B), strict=True):
             axes.barh(place, value, left=left, color=color)
             if value >= 6:
-                axes.text(left + value / 2, place, f"{value:.0f}", ha="center", va="center", fontsize=8)
+                axes.text(
+                    left + value / 2,
+                    place,
+                    f"{value:.0f}",
+                    ha="center",
+                    va="center",
+                    fontsize=8,
+                    color="black" if color == TIE else "white",
+                )
             left += value
     axes.set_xlim(0, 100)
     axes.set_xlabel("% of items: A wins, tie, B wins (mean over the sets)")
@@ -76,7 +84,7 @@ def _axes(rows: int) -> tuple[Any, Any]:
 def _svg(figure: Any, axes: Any, summaries: Sequence[Summary]) -> str:
     """With the comparisons' names, the first on top."""
     axes.set_yticks(range(len(summaries)), [f"{summary.row} ({summary.judge})" for summary in summaries])
-    axes.invert_yaxis()
+    axes.set_ylim(len(summaries) - 0.5, -0.5)
     return _write(figure)
 
 

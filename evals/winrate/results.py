@@ -55,7 +55,7 @@ def report(folder: Path, published: Mapping[str, float], *, seed: int, resamples
     write_text(folder / "report.md", markdown)
     write_text(folder / "report.csv", to_csv(summaries))
     write_text(folder / "report.json", json.dumps({"comparisons": to_json(summaries, published), **facts}, indent=1))
-    write_text(folder / "report.html", to_html(folder.name, markdown, figures, pages))
+    write_text(folder / "report.html", to_html(folder.name, markdown.partition("\n")[2], figures, pages))
     return _exit_code(judgments)
 
 
