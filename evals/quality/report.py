@@ -87,12 +87,12 @@ def _share(one: Mapping[str, Any]) -> str:
 
 
 def _paired(one: Mapping[str, Any] | None, digits: int = 3) -> str:
-    """Such as `-0.020 [-0.050, +0.010], +2 -5, p 0.453`."""
+    """Such as `-0.020 [-0.050, +0.010], +2 -5, p 0.45`."""
     if not one or not one["n"]:
         return "-"
     low, high = one["interval"]
     ends = f"[{low:+.{digits}f}, {high:+.{digits}f}]"
-    return f"{one['mean']:+.{digits}f} {ends}, +{one['gained']} -{one['lost']}, p {one['p']:.3f}"
+    return f"{one['mean']:+.{digits}f} {ends}, +{one['gained']} -{one['lost']}, p {one['p']:.2g}"
 
 
 def _spread(one: Mapping[str, Any]) -> str:

@@ -20,6 +20,7 @@ from evals.quality.controls import SUFFIX, bag_of_good_words, others
 from evals.quality.health import Rewriter, answered, describe, health
 from evals.quality.likelihood import CAVEATS, Triple, likelihood, triples
 from evals.quality.measures import paired, share, sign_flip_p, spread
+from evals.quality.report import to_markdown
 from evals.quality.tasks import MATH, Task, load_tasks, prevented, score, summary
 from evals.quality.texts import chrf, distinct
 from evals.winrate.types import Message, Reply
@@ -315,6 +316,14 @@ def test_a_gain_is_the_margin_of_the_rewrite_minus_that_of_the_prompt() -> None:
 def test_prompts_that_were_left_alone_are_no_sample() -> None:
     found = likelihood(ITEMS, fake(kept), Overlap())
     assert (found["triples"], found["rewritten"], found["gains"]["rewrite"]["n"]) == (2, 0, 0)
+
+
+def test_the_report_shows_gains_beside_their_controls_with_all_caveats() -> None:
+    found = likelihood(ITEMS, fake(lambda text: f"{text} and why it is so"), Overlap())
+    text = to_markdown({"conditions": {"machine": "m"}, "likelihood": found})
+    assert "| rewrite | -0.667 [" in text
+    assert "| another item's rewrite | " in text
+    assert all(f"* {caveat}" in text for caveat in CAVEATS)
 
 
 def test_rows_without_two_answers_are_no_triples() -> None:
