@@ -4,10 +4,12 @@
       callbacks: bpo_integrations.litellm.bpo
 
 Covers chat completions, OpenAI's Responses and Anthropic's Messages, streamed or not, whatever the
-provider. The environment sets `BPO_CHECKPOINT` (default: embedded) and `BPO_DEADLINE_MS` (default:
-2000). Off for one request: the header `x-bpo: off`, or `"metadata": {"bpo": "off"}`; off for a key:
-the same in the key's metadata. The reason is in the response header `x-bpo-reason` and, for loggers,
-in the request's metadata under `bpo`.
+provider. Legacy completions, Google's own route, realtime, batches and pass-through go by as they are.
+
+The environment sets `BPO_CHECKPOINT` (default: embedded) and `BPO_DEADLINE_MS` (default: 2000). Off for
+one request: the header `x-bpo: off`, or `"metadata": {"bpo": "off"}`; off for a key: the same in the
+key's metadata. The reason is in the response header `x-bpo-reason` (LiteLLM leaves it out of errors of
+Anthropic's route) and, for loggers, in the request's metadata under `bpo`.
 """
 
 import logging
@@ -16,11 +18,11 @@ from collections.abc import Mapping
 from functools import cached_property
 from typing import Any
 
-from bpo_integrations._replay import Replay
+from bpo_integrations._replay import Replay, fingerprints
 from bpo_integrations.step import OptimizerLike, RewriteStep, facts, unchanged
 from bpo_model import MissingDependencyError, OptimizedPrompt, PromptError, Reason
-from bpo_model.messages import ROLES, find_target, put_back
-from bpo_model.schema import Message
+from bpo_model.messages import ROLES, Target, find_target, put_back
+from bpo_model.schema import Message, Prompt
 
 try:
     from litellm.integrations.custom_logger import CustomLogger
@@ -36,6 +38,8 @@ ROUTES = {
     "responses": "input", "aresponses": "input",
 }  # fmt: skip
 """LiteLLM's call types that carry prompts, and the key of the request that holds them."""
+EARLIER = ("previous_response_id", "conversation")
+"""Keys of a request that continues turns which only the provider knows."""
 DEADLINE_MS = 2000.0
 _METADATA = ("litellm_metadata", "metadata")
 
@@ -43,8 +47,9 @@ _METADATA = ("litellm_metadata", "metadata")
 class BPOCallback(CustomLogger):
     """Rewrites the newest user turn of every request that passes the proxy; never fails one.
 
-    Earlier turns get the bytes again that they were sent with when they were the newest, as long as
-    this process remembers, so that the provider's prompt cache holds.
+    Earlier turns get the text again that they were sent with when they were the newest, as long as
+    this process remembers, so that the provider's prompt cache holds. For other settings make an
+    instance: LiteLLM does not call hooks that a subclass inherits.
     """
 
     def __init__(self, optimizer: OptimizerLike = None, *, deadline_ms: float | None = None) -> None:
@@ -66,7 +71,7 @@ class BPOCallback(CustomLogger):
         """LiteLLM's hook before the request goes to a provider."""
         try:
             key = ROUTES.get(call_type)
-            if key and data.get(key):
+            if key and data.get(key) and not data.get("prompt"):  # a template, which the provider fills in
                 off = _switched_off(data, getattr(user_api_key_dict, "metadata", None))
                 await self._rewrite(data, key, off=off)
         except Exception as error:  # a request must never fail because of us
@@ -82,37 +87,37 @@ class BPOCallback(CustomLogger):
         litellm_call_info: dict[str, Any] | None = None,
     ) -> dict[str, str] | None:
         """LiteLLM's hook for response headers, streamed responses included."""
-        for name in _METADATA:
-            found = (data.get(name) or {}).get("bpo")
-            if isinstance(found, Mapping) and "reason" in found:
-                return {"x-bpo-reason": str(found["reason"]), "x-bpo-latency-ms": str(found["latency_ms"])}
+        for place in _places(data):
+            found = place.get("bpo")
+            if isinstance(found, _Facts):
+                return {"x-bpo-reason": found["reason"], "x-bpo-latency-ms": str(found["latency_ms"])}
         return None
 
     async def _rewrite(self, data: dict[str, Any], key: str, *, off: bool) -> None:
         """Put the rewrite, and those of earlier turns, into the request."""
-        turns = data[key] if isinstance(data[key], str) else [_turn(item) for item in data[key]]
+        value, elsewhere = data[key], any(map(data.get, EARLIER))
         try:
+            turns: Any = [_turn(item) for item in value] if isinstance(value, list) else value
             target = find_target(turns)
         except PromptError:
             return  # the provider will say what is wrong with it
         if off or target.text is None:
             result = unchanged(turns, Reason.SWITCHED_OFF if off else Reason.NO_USER_TEXT)
         else:
-            result = await self._step.aresult(_after_earlier(turns) if data.get("previous_response_id") else turns)
-        if not off:
-            data[key] = self._sent(data[key], turns, target, result)
+            result = await self._step.aresult(_after_earlier(turns) if elsewhere else turns)
+        if elsewhere:  # the provider has the earlier turns as they were sent
+            data[key] = put_back(value, target, result.text)
+        elif not off:
+            data[key] = self._sent(value, turns, target, result)
         _note(data, result)
 
-    def _sent(self, value: Any, turns: Any, target: Any, result: OptimizedPrompt) -> Any:
+    def _sent(self, value: Any, turns: Any, target: Target, result: OptimizedPrompt) -> Prompt:
         """What goes to the provider in place of the value."""
-        if isinstance(value, str):
-            return result.text
-        replayed = self._replay.earlier(value, turns)
-        if not result.changed:
-            return replayed
-        sent = put_back(replayed, target, result.text)
-        self._replay.remember(value, list(sent))
-        return sent
+        several = isinstance(value, list)
+        prints = fingerprints(value if several else [{"role": "user", "content": value}])
+        if result.changed:
+            self._replay.remember(prints[-1], result.text)
+        return put_back(self._replay.earlier(value, turns, prints) if several else value, target, result.text)
 
 
 bpo = BPOCallback()
@@ -138,14 +143,22 @@ def _after_earlier(turns: Any) -> Any:
 def _switched_off(data: Mapping[str, Any], key_metadata: Any) -> bool:
     """Whether the request or its key says so."""
     headers = (data.get("proxy_server_request") or {}).get("headers") or {}
-    places = [data.get(name) or {} for name in _METADATA]
-    places += [place.get("requester_metadata") or {} for place in places if isinstance(place, Mapping)]
-    said = [place.get("bpo") for place in [*places, key_metadata or {}] if isinstance(place, Mapping)]
-    said.append(headers.get("x-bpo"))
-    return any(value is False or str(value).lower() == "off" for value in said if value is not None)
+    places = [*_places(data), key_metadata] if isinstance(key_metadata, Mapping) else _places(data)
+    said = [place.get("bpo") for place in places]
+    return any(value is False or str(value).lower() == "off" for value in [*said, headers.get("x-bpo")])
+
+
+def _places(data: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """The request's metadata; where it is depends on the route, and a client may send any JSON."""
+    return [data[name] for name in _METADATA if isinstance(data.get(name), Mapping)]
+
+
+class _Facts(dict[str, Any]):
+    """What happened to a request; a type of its own, because a client can write a dict into its metadata."""
 
 
 def _note(data: dict[str, Any], result: OptimizedPrompt) -> None:
     """Leave the facts where LiteLLM's loggers and the header hook find them; providers do not get this."""
-    name = next((name for name in _METADATA if isinstance(data.get(name), dict)), _METADATA[0])
-    data[name] = {**data.get(name, {}), "bpo": facts(result)}
+    name = next((name for name in _METADATA if isinstance(data.get(name), Mapping)), _METADATA[0])
+    others = data[name] if isinstance(data.get(name), Mapping) else {}
+    data[name] = {**others, "bpo": _Facts(facts(result))}

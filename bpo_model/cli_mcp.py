@@ -4,6 +4,8 @@ from typing import Annotated
 
 import typer
 
+from bpo_model.errors import MissingDependencyError
+
 
 def mcp(
     model: Annotated[str | None, typer.Option(help="a folder from training.sft, THUDM/BPO or hf:owner/name")] = None,
@@ -12,5 +14,7 @@ def mcp(
     """Serve optimize_prompt and check_rewrite to MCP clients over stdio (extra: mcp)."""
     from importlib.metadata import entry_points
 
-    (entry,) = entry_points(group="bpo.commands", name="mcp")
-    entry.load()(model, deadline_ms)
+    found = [*entry_points(group="bpo.commands", name="mcp")]
+    if not found:  # a checkout that was installed before it had this command
+        raise MissingDependencyError('this installation has no bpo mcp. Install it again: pip install "bpo-model[mcp]"')
+    found[0].load()(model, deadline_ms)

@@ -31,7 +31,7 @@ def rewrite(text):
     return f"{text} Please explain your answer."
 
 
-bpo = BPOCallback(FakeOptimizer(rewrite))
+bpo = BPOCallback(FakeOptimizer(rewrite), deadline_ms=60_000)
 """
 Start = Callable[[str], str]
 MASTER_KEY = f"sk-{secrets.token_hex(32)}"

@@ -24,3 +24,14 @@ def test_the_examples_configuration_is_enough(start: Any, chat_url: str, master_
         second = create(model="local", messages=turns, max_tokens=16)
     assert second.headers["x-bpo-reason"] == "rewritten"
     assert second.parse().choices[0].message.content
+
+
+def test_a_checkpoint_that_is_not_there_costs_no_request(start: Any, module_server: Any, master_key: str) -> None:
+    """Named in the YAML, so this is also how far `environment_variables` reach."""
+    config = CONFIG.read_text(encoding="utf-8").replace("https://api.openai.com/v1", module_server.url)
+    address = start(config.replace('# BPO_CHECKPOINT: "THUDM/BPO"', 'BPO_CHECKPOINT: "./missing"'))
+    with openai.OpenAI(base_url=f"{address}/v1", api_key=master_key, max_retries=0, timeout=60) as client:
+        turns: Any = [{"role": "user", "content": "tell me about the history of tea"}]
+        answer = client.chat.completions.with_raw_response.create(model="local", messages=turns)
+    assert answer.headers["x-bpo-reason"] == "error"
+    assert module_server.bodies[-1]["messages"] == turns

@@ -1,6 +1,7 @@
 """The MCP tools, asked by the SDK's own client: in the process, and over stdio with the embedded model."""
 
 import asyncio
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -17,7 +18,8 @@ from bpo_integrations.mcp import server
 from bpo_model.testing import FakeOptimizer
 
 ASK = "tell me about tea"
-STDIO = StdioServerParameters(command=sys.executable, args=["-m", "bpo_model.cli", "mcp"])
+COMMAND = [sys.executable, "-m", "bpo_model.cli"]
+STDIO = StdioServerParameters(command=COMMAND[0], args=[*COMMAND[1:], "mcp"])
 EXAMPLES = Path(__file__).parents[3] / "examples"
 
 
@@ -100,3 +102,41 @@ def test_the_example_runs() -> None:
     assert done.returncode == 0, done.stderr
     assert "optimize_prompt" in done.stdout
     assert "numbers_kept" in done.stdout
+
+
+def test_standard_output_is_the_protocol_only_and_the_server_ends_with_its_input() -> None:
+    """Weights are loaded on the way; a line of theirs on standard output would end the session."""
+    hello = {"protocolVersion": "2025-06-18", "capabilities": {}, "clientInfo": {"name": "t", "version": "1"}}
+    asked: list[dict[str, Any]] = [
+        {"id": 1, "method": "initialize", "params": hello},
+        {"method": "notifications/initialized"},
+        {"id": 2, "method": "tools/call", "params": {"name": "optimize_prompt", "arguments": {"prompt": ASK}}},
+    ]
+    lines = "".join(json.dumps({"jsonrpc": "2.0", **message}) + "\n" for message in asked)
+    with subprocess.Popen([*COMMAND, "mcp"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        process.stdin.write(lines)
+        process.stdin.flush()
+        answers = [json.loads(process.stdout.readline()) for _ in range(2)]
+        rest, _ = process.communicate(timeout=30)
+    assert [answer["id"] for answer in answers] == [1, 2]
+    assert "result" in answers[1]
+    assert rest == ""
+    assert process.returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("before", "said"),
+    [
+        ("sys.modules['mcp.server'] = None", "bpo mcp needs mcp. Install it with:"),
+        ("metadata.entry_points = lambda **_: ()", "this installation has no bpo mcp. Install it again:"),
+    ],
+    ids=["no package", "an old installation"],
+)
+def test_where_something_is_missing_the_command_says_what_to_install(before: str, said: str) -> None:
+    code = f"import sys; from importlib import metadata; {before}; sys.argv = ['bpo', 'mcp']"
+    run = [sys.executable, "-c", f"{code}; import bpo_model.cli as command; command.main()"]
+    done = subprocess.run(run, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 1
+    assert done.stderr == f'bpo: {said} pip install "bpo-model[mcp]"\n'
