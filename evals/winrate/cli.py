@@ -22,7 +22,7 @@ from evals.winrate.experiments import Experiment, load_experiment, with_targets
 from evals.winrate.judging import Template, load_template
 from evals.winrate.models import ModelSpec, load_models, pick
 from evals.winrate.plan import plan, to_text
-from evals.winrate.published import published_dwr, render_against_paper
+from evals.winrate.published import render_against_paper
 from evals.winrate.results import report, save_verdicts
 from evals.winrate.run import Judge, Model, Setup, run
 from evals.winrate.store import Store
@@ -125,7 +125,7 @@ def _run(args: argparse.Namespace) -> int:
             print(f"stopped: {spent}; the same command goes on", file=sys.stderr)  # noqa: T201
             return 2
     save_verdicts(args.out, judgments)
-    return report(args.out, published_dwr(args.experiment), seed=args.seed)
+    return report(args.out, seed=args.seed)
 
 
 async def _judge(
@@ -167,7 +167,7 @@ def _report(args: argparse.Namespace) -> int:
     if args.run is None:
         print(render_against_paper())  # noqa: T201
         return 0
-    return report(args.run, {}, seed=args.seed)
+    return report(args.run, seed=args.seed)
 
 
 def _check(args: argparse.Namespace) -> int:

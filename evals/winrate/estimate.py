@@ -41,6 +41,11 @@ class Estimate:
     sd: float
     """Standard error times the root of n: what `power.items_needed` asks for."""
 
+    @property
+    def se(self) -> float:
+        """Standard error of dwr."""
+        return self.sd / math.sqrt(self.n)
+
 
 @dataclass(frozen=True, slots=True)
 class View:

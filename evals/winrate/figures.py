@@ -5,6 +5,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from evals.winrate.published import Cited
 from evals.winrate.stats import Summary
 
 A, TIE, B, PAPER = "#2b6cb0", "#cbd5e0", "#c05621", "#718096"
@@ -33,7 +34,7 @@ def shares(summaries: Sequence[Summary]) -> str:
     return _svg(figure, axes, summaries)
 
 
-def forest(summaries: Sequence[Summary], published: Mapping[str, float]) -> str:
+def forest(summaries: Sequence[Summary], published: Mapping[str, Cited]) -> str:
     """Delta win rates with intervals: as judged, length-controlled, and as published."""
     figure, axes = _axes(len(summaries))
     axes.axvline(0, color="#a0aec0", linewidth=1)
@@ -42,7 +43,7 @@ def forest(summaries: Sequence[Summary], published: Mapping[str, float]) -> str:
         if summary.lc_macro:
             _point(axes, summary.lc_macro, place + 0.12, B, "s")
         if summary.row in published:
-            axes.plot(published[summary.row], place, "x", color=PAPER)
+            axes.plot(published[summary.row].dwr, place, "x", color=PAPER)
     axes.set_xlabel("delta win rate in points, 95%: as judged (blue), length-controlled (orange), paper (cross)")
     return _svg(figure, axes, summaries)
 

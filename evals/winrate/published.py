@@ -4,6 +4,7 @@ Source: Cheng et al., ACL 2024, arXiv 2311.04155. Facts and figures, in publishe
 """
 
 import csv
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,6 +30,11 @@ class Cell:
     def dwr(self) -> float:
         """Delta win rate in points."""
         return self.a_win - self.b_win
+
+    @property
+    def variance(self) -> float:
+        """Squared standard error of dwr in points, if every item of the set was judged once."""
+        return (100 * (self.a_win + self.b_win) - self.dwr**2) / COUNTS[self.set]
 
     @property
     def impossible(self) -> str:
@@ -65,6 +71,25 @@ class Published:
         weights = [COUNTS[cell.set] for cell in self.cells]
         return sum(cell.dwr * weight for cell, weight in zip(self.cells, weights, strict=True)) / sum(weights)
 
+    @property
+    def se(self) -> float:
+        """Standard error of the macro mean, in points."""
+        return math.sqrt(sum(cell.variance for cell in self.cells)) / len(self.cells)
+
+
+@dataclass(frozen=True, slots=True)
+class Cited:
+    """A delta win rate of the paper, in points."""
+
+    dwr: float
+    se: float
+    """Standard error, from the shares; the paper gives none."""
+
+    def compare(self, dwr: float, se: float) -> tuple[float, float, float]:
+        """Ours minus the paper's, with the limits of its 95% interval from both standard errors."""
+        difference, half = dwr - self.dwr, 1.96 * math.hypot(se, self.se)
+        return difference, difference - half, difference + half
+
 
 def read_published(file: Path = FILE) -> list[Published]:
     """All rows, in the paper's order."""
@@ -75,10 +100,10 @@ def read_published(file: Path = FILE) -> list[Published]:
     return [_row(lines) for lines in found.values()]
 
 
-def published_dwr(experiment: str) -> dict[str, float]:
+def cited(experiment: str) -> dict[str, Cited]:
     """The paper's delta win rates of a table, by the row names of experiments.toml (GPT-4 as the judge)."""
     rows = [row for row in read_published() if f"table{row.table}" == experiment]
-    return {_name(row): row.printed for row in rows}
+    return {_name(row): Cited(row.printed, row.se) for row in rows}
 
 
 def render_against_paper(rows: Sequence[Published] | None = None) -> str:

@@ -9,10 +9,11 @@ from pathlib import Path
 from typing import Any
 
 from bpo_model.files import write_text
-from evals.winrate.figures import forest, shares
+from evals.winrate.figures import forest, iterations, shares
 from evals.winrate.page import to_html
-from evals.winrate.stats import summarize
-from evals.winrate.store import FILES, Record, Stage, read
+from evals.winrate.published import cited
+from evals.winrate.stats import Summary, summarize
+from evals.winrate.store import FILES, Record, Stage, read, read_all
 from evals.winrate.tables import to_csv, to_json, to_markdown
 from evals.winrate.types import Judgment
 
@@ -40,17 +41,22 @@ def load_verdicts(folder: Path) -> list[Judgment]:
     return [Judgment(**json.loads(line)) for line in file.read_text(encoding="utf-8").splitlines()]
 
 
-def report(folder: Path, published: Mapping[str, float], *, seed: int, resamples: int = 10_000) -> int:
+def report(folder: Path, *, seed: int, resamples: int = 10_000) -> int:
     """Write the report; the exit code is 0, 2 if calls failed, 3 if too many verdicts cannot be read."""
     judgments = load_verdicts(folder)
+    published = cited(judgments[0].experiment) if judgments else {}
     summaries = [
         summarize(group, seed=seed, resamples=resamples)
         for group in _comparisons(judgments).values() if any(judgment.winner for judgment in group)
     ]  # fmt: skip
     records: dict[Stage, dict[str, Record]] = {stage: read(folder, stage) for stage in FILES}
-    facts = _facts(folder, judgments, records)
+    facts = _facts(folder, judgments)
     markdown = f"# {folder.name}\n\n{_warnings(judgments)}{to_markdown(summaries, published)}\n\n{_provenance(facts)}\n"
-    figures = {"Shares": shares(summaries), "Delta win rates": forest(summaries, published)}
+    figures = {
+        "Wins of A, ties and wins of B": shares(summaries),
+        "Delta win rate, A minus B": forest(summaries, published),
+        **_by_iteration(summaries, judgments),
+    } if summaries else {}  # fmt: skip
     pages = _disagreements(judgments, records, seed)
     write_text(folder / "report.md", markdown)
     write_text(folder / "report.csv", to_csv(summaries))
@@ -65,6 +71,17 @@ def _comparisons(judgments: Sequence[Judgment]) -> dict[tuple[str, str], list[Ju
     for judgment in judgments:
         found.setdefault((judgment.row, judgment.judge), []).append(judgment)
     return found
+
+
+def _by_iteration(summaries: Sequence[Summary], judgments: Sequence[Judgment]) -> dict[str, str]:
+    """A curve for each judge, if the rows differ in how often a prompt was rewritten."""
+    often = {judgment.row: judgment.iterations for judgment in judgments}
+    if len(set(often.values())) < 2:
+        return {}
+    curves: dict[str, list[tuple[int, Any]]] = {}
+    for summary in summaries:
+        curves.setdefault(summary.judge, []).append((often[summary.row], summary.items.macro))
+    return {f"Delta win rate by iteration ({judge})": iterations(sorted(curve)) for judge, curve in curves.items()}
 
 
 def _exit_code(judgments: Sequence[Judgment]) -> int:
@@ -84,26 +101,27 @@ def _warnings(judgments: Sequence[Judgment]) -> str:
     return "\n".join(lines) + "\n\n" if lines else ""
 
 
-def _facts(
-    folder: Path, judgments: Sequence[Judgment], records: Mapping[Stage, Mapping[str, Record]]
-) -> dict[str, Any]:
-    """Where the numbers come from: manifest, served models, cost."""
+def _facts(folder: Path, judgments: Sequence[Judgment]) -> dict[str, Any]:
+    """Where the numbers come from: manifest, served models, and the cost of all calls that got an answer."""
     manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
-    answers = [record for record in records["answer"].values() if record["status"] == "ok"]
-    replies = [reply for record in records["judge"].values() for reply in record.get("replies", [])]
-    spent = [call.get("usd") for call in [*answers, *replies]]
-    tokens = {
-        "in": sum(call.get("tokens_in", 0) for call in [*answers, *replies]),
-        "out": sum(call.get("tokens_out", 0) for call in [*answers, *replies]),
-    }
+    answers = [record for record in read_all(folder, "answer") if record["status"] == "ok"]
+    replies = [reply for record in read_all(folder, "judge") for reply in record.get("replies", [])]
+    calls = [*answers, *replies]
+    spent = [call.get("usd") for call in calls]
     return {
         "manifest": manifest,
         "statuses": dict(Counter(judgment.status for judgment in judgments)),
-        "served_models": sorted({call.get("model", "") for call in [*answers, *replies]}),
+        "served_models": sorted({call.get("model", "") for call in calls}),
         "calls": {"answers": len(answers), "judge replies": len(replies)},
-        "tokens": tokens,
+        "cut_at_max_tokens": {"answers": _cut(answers), "judge replies": _cut(replies)},
+        "tokens": {name: sum(call.get(f"tokens_{name}", 0) for call in calls) for name in ("in", "out")},
         "usd": None if None in spent else round(sum(price or 0 for price in spent), 4),
     }
+
+
+def _cut(calls: Sequence[Mapping[str, Any]]) -> int:
+    """How many texts ended because they were not allowed to be longer."""
+    return sum(call.get("finish_reason") == "length" for call in calls)
 
 
 def _provenance(facts: Mapping[str, Any]) -> str:
@@ -113,6 +131,8 @@ def _provenance(facts: Mapping[str, Any]) -> str:
         f"* served models: {', '.join(facts['served_models'])}",
         f"* calls: {facts['calls']['answers']} answers, {facts['calls']['judge replies']} judge replies; "
         f"{facts['tokens']['in']:,} tokens in, {facts['tokens']['out']:,} out; USD {usd}",
+        f"* cut at max_tokens: {facts['cut_at_max_tokens']['answers']} answers, "
+        f"{facts['cut_at_max_tokens']['judge replies']} judge replies",
         f"* dataset sha256: {facts['manifest']['dataset_sha']}",
         *(f"* session: {json.dumps(session, sort_keys=True)}" for session in facts["manifest"]["sessions"]),
     ]

@@ -123,6 +123,7 @@ class _Work:
             "experiment": self._setup.experiment, "row": row.name, "set": item.set, "item": item.id,
             "judge": judge.name, "order": order, "replicate": replicate, "length_a": len(texts[0]),
             "length_b": len(texts[1]), "changed": a.get("messages") != b.get("messages"),
+            "iterations": row.a.iterations,
         }  # fmt: skip
         if "error" in {a["status"], b["status"]}:
             return Judgment(**common, status="error", winner=None)

@@ -73,6 +73,13 @@ def read(folder: Path, stage: Stage) -> dict[str, Record]:
     return dict(sorted(records.items()))
 
 
+def read_all(folder: Path, stage: Stage) -> list[Record]:
+    """Every record in the order of writing, those that a later one of the same key replaced included."""
+    file = folder / FILES[stage]
+    lines = file.read_bytes().splitlines() if file.exists() else []
+    return [record for line in lines if (record := _record(line)) is not None]
+
+
 class Store:
     """One run's folder, open for writing; `async` code may share it, and so may threads.
 

@@ -8,9 +8,10 @@ from typing import Any
 
 from evals.winrate.estimate import Estimate
 from evals.winrate.power import more_needed
+from evals.winrate.published import Cited
 from evals.winrate.stats import Summary, holm
 
-Published = Mapping[str, float]
+Published = Mapping[str, Cited]
 """The paper's delta win rates by row name."""
 CSV_COLUMNS = ("experiment", "row", "judge", "set", "n", "a_win", "tie", "b_win", "dwr", "low", "high", "p")
 
@@ -39,7 +40,7 @@ def to_json(summaries: Sequence[Summary], published: Published) -> list[dict[str
     """Everything that was computed, with Holm's p values over the rows of each judge."""
     adjusted = _adjusted(summaries)
     return [
-        {**asdict(summary), "p_holm": p, "published_dwr": published.get(summary.row)}
+        {**asdict(summary), "p_holm": p, "paper": _against(summary, published)}
         for summary, p in zip(summaries, adjusted, strict=True)
     ]
 
@@ -50,17 +51,36 @@ def interval(item: Any) -> str:
 
 
 def _results(summaries: Sequence[Summary], published: Published) -> str:
-    head = ["row", "judge", "n", "A / tie / B %", "delta win rate (95%)", "p (Holm)", "length-controlled", "paper"]
+    head = ["row", "judge", "n", "A / tie / B %", "delta win rate (95%)", "p (Holm)", "length-controlled", "paper",
+            "ours minus the paper's"]  # fmt: skip
     rows = []
     for summary, p in zip(summaries, _adjusted(summaries), strict=True):
-        macro, paper = summary.items.macro, published.get(summary.row)
+        macro = summary.items.macro
         shares = f"{macro.a:.1f} / {macro.tie:.1f} / {macro.b:.1f}"
         controlled = interval(summary.lc_macro) if summary.lc_macro else "-"
         if summary.lc_macro and summary.lc_macro.extrapolates:
             controlled += " extrapolated"
-        name = f"{paper:+.1f}" if paper is not None else "-"
-        rows.append([summary.row, summary.judge, macro.n, shares, interval(macro), f"{p:.3g}", controlled, name])
+        paper = _in_words(_against(summary, published))
+        rows.append([summary.row, summary.judge, macro.n, shares, interval(macro), f"{p:.3g}", controlled, *paper])
     return "## Delta win rate, mean over the sets\n\n" + _table(head, rows)
+
+
+def _against(summary: Summary, published: Published) -> dict[str, float] | None:
+    """The paper's number and our difference to it; None where the paper has none."""
+    paper, macro = published.get(summary.row), summary.items.macro
+    if paper is None:
+        return None
+    difference, low, high = paper.compare(macro.dwr, macro.se)
+    return {"dwr": paper.dwr, "se": paper.se, "difference": difference, "low": low, "high": high}
+
+
+def _in_words(against: Mapping[str, float] | None) -> tuple[str, str]:
+    """The paper's number, and whether ours differs; never "reproduced", which no interval can say."""
+    if against is None:
+        return "-", "-"
+    low, high = against["low"], against["high"]
+    word = "consistent" if low <= 0 <= high else "different"
+    return f"{against['dwr']:+.1f}", f"{against['difference']:+.1f} ({low:+.1f} to {high:+.1f}), {word}"
 
 
 def _per_set(summaries: Sequence[Summary]) -> str:

@@ -79,4 +79,6 @@ class Judgment:
     length_b: int
     changed: bool
     """Whether arm a's prompt differs from arm b's."""
+    iterations: int = 1
+    """How often arm a's prompt was rewritten."""
     details: Mapping[str, Any] = field(default_factory=dict)

@@ -7,7 +7,7 @@ import pytest
 
 from evals.winrate.benchmarks import SETS
 from evals.winrate.experiments import FILE, load_experiment, with_targets
-from evals.winrate.published import ROUNDING, published_dwr, read_published, render_against_paper
+from evals.winrate.published import ROUNDING, cited, read_published, render_against_paper
 
 NAMES = list(tomllib.loads(FILE.read_text(encoding="utf-8")))
 
@@ -31,7 +31,7 @@ def test_the_tables_have_the_papers_rows() -> None:
 
 @pytest.mark.parametrize("name", ["table3", "table4", "table5", "table6", "table7"])
 def test_every_row_of_a_table_has_its_published_number(name: str) -> None:
-    assert {row.name for row in load_experiment(name).rows} == set(published_dwr(name))
+    assert {row.name for row in load_experiment(name).rows} == set(cited(name))
 
 
 def test_one_model_for_all_makes_equal_rows_one_and_takes_the_papers_name_away() -> None:

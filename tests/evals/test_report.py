@@ -11,6 +11,7 @@ import pytest
 
 from evals.winrate.figures import forest, iterations, shares
 from evals.winrate.page import to_html
+from evals.winrate.published import Cited
 from evals.winrate.stats import Summary, summarize
 from evals.winrate.tables import to_csv, to_json, to_markdown
 from evals.winrate.types import Judgment, Order, Winner
@@ -39,11 +40,12 @@ def summaries() -> list[Summary]:
 
 
 def test_the_table_shows_ours_beside_the_paper(summaries: list[Summary]) -> None:
-    text = to_markdown(summaries, {"gpt-3.5-turbo": 22.0})
+    text = to_markdown(summaries, {"gpt-3.5-turbo": Cited(22.0, 3.9)})
     line = next(line for line in text.splitlines() if line.startswith("| gpt-3.5-turbo"))
     macro = summaries[0].items.macro
     assert f"{macro.dwr:+.1f} ({macro.low:+.1f} to {macro.high:+.1f})" in line
-    assert line.endswith("| +22.0 |")
+    assert "| +22.0 |" in line
+    assert line.endswith("different |")
     assert "A wins" in text
     assert "more prompts" in text
     assert "a\\|b <script>" in text
@@ -61,13 +63,13 @@ def test_csv_has_macro_and_micro_and_every_set(summaries: list[Summary]) -> None
 
 
 def test_json_is_json_with_adjusted_p_values(summaries: list[Summary]) -> None:
-    rows: Any = json.loads(json.dumps(to_json(summaries, {"new": 1.5})))
-    assert [row["published_dwr"] for row in rows] == [None, None, 1.5]
+    rows: Any = json.loads(json.dumps(to_json(summaries, {"new": Cited(1.5, 4.0)})))
+    assert [row["paper"] and row["paper"]["dwr"] for row in rows] == [None, None, 1.5]
     assert all(row["p_holm"] >= row["items"]["macro"]["p"] for row in rows)
 
 
 def test_figures_are_svg_and_repeat_themselves(summaries: list[Summary]) -> None:
-    drawn = [shares(summaries), forest(summaries, {"new": 1.5})]
+    drawn = [shares(summaries), forest(summaries, {"new": Cited(1.5, 4.0)})]
     drawn.append(iterations([(number, summaries[0].items.macro) for number in (1, 2, 3)]))
     assert all(svg.startswith("<svg") for svg in drawn)
     assert shares(summaries) == drawn[0]

@@ -26,7 +26,7 @@ ITEMS = [
     for name, count in (("vicuna", 12), ("dolly", 18))
     for number in range(count)
 ]
-ROW = Row("gpt", Arm("bpo", "bpo", "t"), Arm("none", "none", "t"))
+ROW = Row("gpt-3.5-turbo", Arm("bpo", "bpo", "t"), Arm("none", "none", "t"))
 
 
 class Counted:
@@ -73,7 +73,8 @@ def setup(judge: Counted, target: Counted, **changes: Any) -> Setup:
     optimizer, via = changes.pop("optimizer", None) or FakeOptimizer(), changes.pop("via", "raw")
     template = changes.pop("template", PAIRWISE)
     made = Setup(
-        "test", [ROW], ITEMS, {"t": Model(target, "target-model")}, [Judge("j", Model(judge, "judge-model"), template)],
+        "table3", [ROW], ITEMS, {"t": Model(target, "target-model")},
+        [Judge("j", Model(judge, "judge-model"), template)],
         lambda iterations: VIAS[via](optimizer, iterations), via, "fake",
     )  # fmt: skip
     return replace(made, **changes)
@@ -96,7 +97,7 @@ def test_a_judge_that_takes_the_first_answer_finds_nothing(tmp_path: Path) -> No
 
 
 def test_swapping_the_arms_turns_the_sign(tmp_path: Path) -> None:
-    for folder, row, sign in (("ab", ROW, 1), ("ba", Row("gpt", ROW.b, ROW.a), -1)):
+    for folder, row, sign in (("ab", ROW, 1), ("ba", Row("gpt-3.5-turbo", ROW.b, ROW.a), -1)):
         made = setup(Counted(prefers_rewrites), Counted(answers), rows=[row])
         assert summarize(judged(tmp_path / folder, made), seed=0, resamples=200).items.macro.dwr == 100 * sign
 
@@ -183,7 +184,7 @@ def test_the_report_is_the_same_whatever_ended_first(tmp_path: Path) -> None:
         with Store(folder, "sha") as store:
             found = asyncio.run(run(setup(Counted(longer), Counted(answers), items=items), store))
         save_verdicts(folder, found)
-        assert report(folder, {"gpt": 22.0}, seed=0, resamples=300) == 0
+        assert report(folder, seed=0, resamples=300) == 0
         texts.append(json.loads((folder / "report.json").read_text(encoding="utf-8"))["comparisons"])
     assert texts[0] == texts[1]
 
@@ -192,7 +193,7 @@ def test_the_report_has_numbers_provenance_and_pairs_to_read(tmp_path: Path) -> 
     folder = tmp_path / "run"
     with Store(folder, "the-sha", {"git": "abc", "date": "2026-11-23"}) as store:
         save_verdicts(folder, asyncio.run(run(setup(Counted(first_always), Counted(answers)), store)))
-    assert report(folder, {"gpt": 22.0}, seed=0, resamples=300) == 0
+    assert report(folder, seed=0, resamples=300) == 0
     text = (folder / "report.md").read_text(encoding="utf-8")
     assert all(part in text for part in ("+22.0", "served", "the-sha", '"git": "abc"', "first position"))
     page = (folder / "report.html").read_text(encoding="utf-8")
@@ -211,4 +212,20 @@ def test_unreadable_verdicts_are_counted_and_bounded(tmp_path: Path) -> None:
     summary = summarize(found, seed=0, resamples=200)
     assert summary.diagnostics.invalid > 0
     assert summary.bounds[0] < summary.items.macro.dwr
-    assert report(tmp_path / "run", {}, seed=0, resamples=200) == 3
+    assert report(tmp_path / "run", seed=0, resamples=200) == 3
+
+
+def test_rows_of_several_iterations_get_a_curve(tmp_path: Path) -> None:
+    rows = [Row(f"iteration {often}", Arm(f"x{often}", "bpo", "t", often), ROW.b) for often in (1, 2, 3)]
+    with Store(tmp_path, "sha") as store:
+        save_verdicts(tmp_path, asyncio.run(run(setup(Counted(longer), Counted(answers), rows=rows), store)))
+    report(tmp_path, seed=0, resamples=200)
+    assert "Delta win rate by iteration (j)" in (tmp_path / "report.html").read_text(encoding="utf-8")
+
+
+def test_tokens_of_answers_that_were_asked_for_again_are_counted(tmp_path: Path) -> None:
+    for _ in range(2):  # no verdict is readable, so that the second run asks for all of them again
+        with Store(tmp_path, "sha") as store:
+            save_verdicts(tmp_path, asyncio.run(run(setup(Counted(lambda text: "Hm."), Counted(answers)), store)))
+    facts = json.loads((tmp_path / "report.json").read_text()) if report(tmp_path, seed=0, resamples=200) else {}
+    assert facts["calls"] == {"answers": 60, "judge replies": 2 * 2 * 60}
