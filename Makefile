@@ -12,7 +12,7 @@ ADAPTERS := openai,langchain,langchain-agents,llama-index,dspy,litellm,mcp
 export BPO_PROMPT := $(value PROMPT)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-fast test-versions check format train-default bench bench-gpu constraints wheel clean
+.PHONY: help demo test test-fast test-versions test-ppo check format train-default bench bench-gpu constraints wheel clean
 
 help:  ## show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 18
@@ -28,6 +28,10 @@ test-fast: $(VENV)/.dev  ## the tests that train nothing
 
 test-versions:  ## the adapters' tests with the lowest and the newest versions of their frameworks, each in an environment of its own
 	@for which in lowest newest; do $(PYTHON) tests/versions.py $$which || exit 1; done
+
+test-ppo: $(VENV)/.dev  ## the PPO baseline, which needs an older TRL than everything else
+	@test -d .trl-ppo || $(PIP) install --no-deps --target .trl-ppo trl==1.12.0
+	@PYTHONPATH=.trl-ppo $(BIN)/python -m pytest tests/training/align -k ppo
 
 check: $(VENV)/.dev  ## formatting, lint and types
 	@$(BIN)/ruff format --check --quiet . || { $(BIN)/ruff format --diff .; exit 1; }
@@ -69,5 +73,5 @@ $(VENV)/.user: pyproject.toml constraints.txt
 
 $(VENV)/.dev: $(VENV)/.user
 	@echo "adding the tools for tests and training (once; torch on CPU, about 2.5 GB)"
-	@$(PIP) install -c constraints.txt --group dev --group training --group evals -e ".[gpu,$(ADAPTERS)]"
+	@$(PIP) install -c constraints.txt --group dev --group training --group scale --group evals -e ".[gpu,$(ADAPTERS)]"
 	@touch $@

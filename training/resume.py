@@ -1,6 +1,7 @@
 """Resume safely: only from a complete checkpoint, only for the same run."""
 
 import json
+from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 
@@ -34,8 +35,17 @@ def check_same_run(out: Path, args: OptimizerArguments, sft: SFTConfig, base: st
     Raises:
         ValueError: If --output_dir holds a run with other data or settings.
     """
+    same_run(out, run_settings(args, sft, base))
+
+
+def same_run(out: Path, now: Mapping[str, object]) -> None:
+    """Record the settings of a run in its folder, or compare with those that are there.
+
+    Raises:
+        ValueError: If the folder holds a run with others, naming them.
+    """
     out.mkdir(parents=True, exist_ok=True)
-    file, now = out / "run.json", run_settings(args, sft, base)
+    file, now = out / "run.json", json.loads(json.dumps(now))
     if not file.is_file():
         write_text(file, json.dumps(now, indent=2))
         return
@@ -51,15 +61,15 @@ def run_settings(args: OptimizerArguments, sft: SFTConfig, base: str) -> dict[st
     """Everything that decides the weights, as plain values; files by their hash."""
     settings = {key: value for key, value in asdict(args).items() if key not in ("data", "base")}
     hashes = {f"{name}.jsonl": file_sha256(args.data / f"{name}.jsonl") for name in ("train", "val")}
-    trainer = {key: _plain(getattr(sft, key)) for key in RESULT_FIELDS}
+    trainer = {key: plain_value(getattr(sft, key)) for key in RESULT_FIELDS}
     base_hash = file_sha256(Path(base)) if Path(base).is_file() else base
     return {**settings, **trainer, "data_sha256": hashes, "base": base_hash}
 
 
-def _plain(value: object) -> object:
+def plain_value(value: object) -> object:
     """JSON-ready value; enums by their value."""
-    return (
-        value
-        if isinstance(value, (int, float, str, bool, type(None))) and not hasattr(value, "value")
-        else str(getattr(value, "value", value))
-    )
+    if isinstance(value, list | tuple):
+        return [plain_value(one) for one in value]
+    if isinstance(value, (int, float, str, bool, type(None))) and not hasattr(value, "value"):
+        return value
+    return str(getattr(value, "value", value))

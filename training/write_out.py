@@ -58,7 +58,7 @@ def write_optimizer(
         "files": {name: {"size": (out / name).stat().st_size, "sha256": file_sha256(out / name)} for name in files},
         "versions": {name: version(name) for name in ("torch", "transformers", "trl", "peft", "gguf")},
         "machine": {"processor": platform.machine(), "python": platform.python_version()},
-        "commit": _commit(),
+        "commit": git_commit(),
     }
     write_text(out / "manifest.json", json.dumps(manifest, indent=2, ensure_ascii=False) + "\n")
     return manifest
@@ -81,7 +81,7 @@ def write_safetensors_checkpoint(folder: Path, template: str) -> None:
     write_text(folder / "bpo.json", json.dumps(data, indent=2, ensure_ascii=False) + "\n")
 
 
-def _commit() -> str:
+def git_commit() -> str:
     """The checkout's commit, or "" outside git."""
     found = subprocess.run(["git", "rev-parse", "HEAD"], capture_output=True, text=True, check=False)
     return found.stdout.strip()
