@@ -22,6 +22,9 @@ DISAGREEMENTS = 20
 MAX_INVALID = 0.02
 """A judge that is unreadable more often than this is the wrong judge."""
 
+MAX_FLIPS = 50.0
+"""Per cent of the items; GPT-4 flips in 12.9% of them (lm-sys/FastChat issue 3911)."""
+
 
 def save_verdicts(folder: Path, judgments: Sequence[Judgment]) -> None:
     """Write all verdicts, whole or not at all."""
@@ -51,7 +54,8 @@ def report(folder: Path, *, seed: int, resamples: int = 10_000) -> int:
     ]  # fmt: skip
     records: dict[Stage, dict[str, Record]] = {stage: read(folder, stage) for stage in FILES}
     facts = _facts(folder, judgments)
-    markdown = f"# {folder.name}\n\n{_warnings(judgments)}{to_markdown(summaries, published)}\n\n{_provenance(facts)}\n"
+    parts = [_warnings(judgments, summaries), to_markdown(summaries, published), _provenance(facts)]
+    markdown = "\n\n".join([f"# {folder.name}", *filter(None, parts)]) + "\n"
     figures = {
         "Wins of A, ties and wins of B": shares(summaries),
         "Delta win rate, A minus B": forest(summaries, published),
@@ -91,14 +95,20 @@ def _exit_code(judgments: Sequence[Judgment]) -> int:
     return 3 if counts["invalid"] > MAX_INVALID * len(judgments) else 0
 
 
-def _warnings(judgments: Sequence[Judgment]) -> str:
+def _warnings(judgments: Sequence[Judgment], summaries: Sequence[Summary]) -> str:
     """What a reader must know before the numbers."""
     counts, lines = Counter(judgment.status for judgment in judgments), []
     if counts["error"]:
         lines.append(f"* Incomplete: {counts['error']} calls failed. The same command tries them again.")
     if counts["invalid"] > MAX_INVALID * len(judgments):
         lines.append(f"* {counts['invalid']} of {len(judgments)} verdicts cannot be read: this judge is unfit.")
-    return "\n".join(lines) + "\n\n" if lines else ""
+    flips = {summary.judge: summary.diagnostics.flips for summary in summaries}
+    lines += [
+        f"* {judge} changes its mind with the order of the answers in {share:.0f}% of the items: this judge is unfit."
+        for judge, share in flips.items()
+        if share is not None and share > MAX_FLIPS
+    ]
+    return "\n".join(lines)
 
 
 def _facts(folder: Path, judgments: Sequence[Judgment]) -> dict[str, Any]:

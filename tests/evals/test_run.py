@@ -196,6 +196,7 @@ def test_the_report_has_numbers_provenance_and_pairs_to_read(tmp_path: Path) -> 
     assert report(folder, seed=0, resamples=300) == 0
     text = (folder / "report.md").read_text(encoding="utf-8")
     assert all(part in text for part in ("+22.0", "served", "the-sha", '"git": "abc"', "first position"))
+    assert "j changes its mind with the order of the answers in 100% of the items" in text
     page = (folder / "report.html").read_text(encoding="utf-8")
     assert page.count("<details>") == 20
     assert "http://" not in page.replace("http://www.w3.org", "")
