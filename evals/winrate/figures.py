@@ -8,6 +8,8 @@ from typing import Any
 from evals.winrate.published import Cited
 from evals.winrate.stats import Summary
 
+LEAST = 5.0
+"""Points on either side of 0 that are always shown, so that nothing looks large."""
 A, TIE, B, PAPER = "#2b6cb0", "#cbd5e0", "#c05621", "#718096"
 
 
@@ -44,7 +46,9 @@ def forest(summaries: Sequence[Summary], published: Mapping[str, Cited]) -> str:
             _point(axes, summary.lc_macro, place + 0.12, B, "s")
         if summary.row in published:
             axes.plot(published[summary.row].dwr, place, "x", color=PAPER)
-    axes.set_xlabel("delta win rate in points, 95%: as judged (blue), length-controlled (orange), paper (cross)")
+    low, high = axes.get_xlim()
+    axes.set_xlim(min(low, -LEAST), max(high, LEAST))
+    axes.set_xlabel("points, 95%; blue: as judged, orange: length-controlled, cross: paper")
     return _svg(figure, axes, summaries)
 
 
@@ -56,6 +60,8 @@ def iterations(points: Sequence[tuple[int, Any]]) -> str:
     axes.plot(numbers, middle, "o-", color=A)
     axes.fill_between(numbers, [found.low for _, found in points], [found.high for _, found in points], alpha=0.2)
     axes.axhline(0, color="#a0aec0", linewidth=1)
+    low, high = axes.get_ylim()
+    axes.set_ylim(min(low, -LEAST), max(high, LEAST))
     axes.set_xticks(numbers)
     axes.set_xlabel("iterations")
     axes.set_ylabel("delta win rate")

@@ -16,8 +16,10 @@ svg { max-width: 100%; height: auto; }
 """
 
 
-def to_html(title: str, markdown: str, figures: Mapping[str, str], examples: Sequence[Mapping[str, Any]]) -> str:
-    """A page from the report's Markdown, SVG figures by caption, and judged pairs to read."""
+def to_html(
+    title: str, warnings: str, markdown: str, figures: Mapping[str, str], examples: Sequence[Mapping[str, Any]]
+) -> str:
+    """A page: what a reader must know first, SVG figures by caption, the report's Markdown, judged pairs to read."""
     drawn = "".join(f"<h2>{escape(caption)}</h2>{svg}" for caption, svg in figures.items())
     read = "".join(map(_example, examples))
     pairs = f"<h2>Disagreements to read</h2>{read}" if read else ""
@@ -25,7 +27,7 @@ def to_html(title: str, markdown: str, figures: Mapping[str, str], examples: Seq
         f'<!doctype html><html lang="en"><head><meta charset="utf-8">'
         f'<meta name="viewport" content="width=device-width, initial-scale=1">'
         f"<title>{escape(title)}</title><style>{STYLE}</style></head><body><h1>{escape(title)}</h1>"
-        f"{drawn}{_blocks(markdown)}{pairs}</body></html>"
+        f"{_blocks(warnings)}{drawn}{_blocks(markdown)}{pairs}</body></html>"
     )
 
 

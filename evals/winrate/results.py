@@ -54,18 +54,18 @@ def report(folder: Path, *, seed: int, resamples: int = 10_000) -> int:
     ]  # fmt: skip
     records: dict[Stage, dict[str, Record]] = {stage: read(folder, stage) for stage in FILES}
     facts = _facts(folder, judgments)
-    parts = [_warnings(judgments, summaries), to_markdown(summaries, published), _provenance(facts)]
-    markdown = "\n\n".join([f"# {folder.name}", *filter(None, parts)]) + "\n"
+    warnings = _warnings(judgments, summaries)
+    body = f"{to_markdown(summaries, published)}\n\n{_provenance(facts)}\n"
     figures = {
         "Wins of A, ties and wins of B": shares(summaries),
         "Delta win rate, A minus B": forest(summaries, published),
         **_by_iteration(summaries, judgments),
     } if summaries else {}  # fmt: skip
     pages = _disagreements(judgments, records, seed)
-    write_text(folder / "report.md", markdown)
+    write_text(folder / "report.md", "\n\n".join(filter(None, [f"# {folder.name}", warnings, body])))
     write_text(folder / "report.csv", to_csv(summaries))
     write_text(folder / "report.json", json.dumps({"comparisons": to_json(summaries, published), **facts}, indent=1))
-    write_text(folder / "report.html", to_html(folder.name, markdown.partition("\n")[2], figures, pages))
+    write_text(folder / "report.html", to_html(folder.name, warnings, body, figures, pages))
     return _exit_code(judgments)
 
 

@@ -83,10 +83,11 @@ def test_the_page_is_one_file_and_prompts_are_data(summaries: list[Summary]) -> 
         "prompt a": "<script>alert(1)</script>",
         "answer a": "</pre><b>",
     }
-    page = to_html("Run <1>", to_markdown(summaries, {}), {"Shares": shares(summaries)}, [example])
+    page = to_html("Run <1>", "* Mind <this>", to_markdown(summaries, {}), {"Shares": shares(summaries)}, [example])
     assert "<script" not in page
     assert "&lt;script&gt;alert(1)" in page
     assert "Run &lt;1&gt;" in page
+    assert page.index("Mind &lt;this&gt;") < page.index("<svg")
     assert re.findall(r"(?:src|href)=[\"']?(?:https?:)?//", page) == []
     assert page.count("<table>") == 4
     assert "a|b &lt;script&gt;" in page
