@@ -21,4 +21,6 @@ class OptimizerArguments:
     user: str = field(default="{prompt}", metadata={"help": "user turn around the prompt"})
     lora_r: int = field(default=16, metadata={"help": "rank of the adapter; 0 trains all weights"})
     lora_alpha: int = field(default=32, metadata={"help": "scale of the adapter, over the rank"})
+    verified: bool = field(default=True, metadata={"help": "train on pairs only that pass the contract"})
+    noise: float = field(default=0.0, metadata={"help": "share of the rows that come again as a hasty user types"})
     max_row_tokens: int = field(default=512, metadata={"help": "longer rows are left out and listed, never cut"})

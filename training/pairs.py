@@ -2,7 +2,8 @@
 
 A row is what the optimizer meets at run time: the instruction alone, since the context
 of a prompt is split off before the model sees it and put back untouched. A pair whose
-optimized prompt changed the context would teach damage, so it is left out and counted.
+optimized prompt changed the context would teach damage, and one that the contract refuses
+would teach what is thrown away at run time; both are left out and counted.
 """
 
 import json
@@ -12,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from bpo_model.contract import verify
 from bpo_model.split import split
 
 REQUIRED = ("id", "source", "prompt", "optimized_prompt")
@@ -61,11 +63,11 @@ def read_pairs(path: Path) -> list[dict[str, Any]]:
     return pairs
 
 
-def make_rows(pairs: Iterable[dict[str, Any]], exclude_sources: Iterable[str] = ()) -> Rows:
-    """Split every pair; keep those whose context survived in the optimized prompt."""
+def make_rows(pairs: Iterable[dict[str, Any]], exclude_sources: Iterable[str] = (), *, verified: bool = False) -> Rows:
+    """Split every pair; keep those whose context survived, and with `verified` only what passes the contract."""
     excluded, kept, rejected = set(exclude_sources), [], {}
     for pair in pairs:
-        row, reason = _to_row(pair, excluded)
+        row, reason = _to_row(pair, excluded, verified)
         if row:
             kept.append(row)
         else:
@@ -73,7 +75,7 @@ def make_rows(pairs: Iterable[dict[str, Any]], exclude_sources: Iterable[str] = 
     return Rows(kept, rejected)
 
 
-def _to_row(pair: dict[str, Any], excluded: set[str]) -> tuple[Row | None, str]:
+def _to_row(pair: dict[str, Any], excluded: set[str], verified: bool) -> tuple[Row | None, str]:
     """(row, "") or (None, reason)."""
     if pair["source"] in excluded:
         return None, "excluded_source"
@@ -83,4 +85,7 @@ def _to_row(pair: dict[str, Any], excluded: set[str]) -> tuple[Row | None, str]:
     inner = optimized[len(parts.before) : len(optimized) - len(parts.after)]
     if not inner.strip() or parts.put_back(inner) != optimized:
         return None, "context_changed"
+    violations = verify(parts.instruction, inner, after=parts.after) if verified else ()
+    if violations:
+        return None, f"contract:{violations[0].check}"
     return Row(pair["id"], pair["source"], parts.instruction, inner), ""

@@ -20,6 +20,7 @@ from trl import SFTConfig, SFTTrainer, TrlParser
 from training.base import load_base
 from training.config import OptimizerArguments
 from training.encode import to_example, token_count
+from training.noise import noisy_rows
 from training.pairs import Rows, make_rows, read_pairs
 from training.resume import check_same_run, newest_checkpoint
 from training.validation import completion_loss
@@ -41,8 +42,9 @@ def train(args: OptimizerArguments, sft: SFTConfig) -> dict[str, Any]:
     set_seed(sft.seed)
     base = args.base or str(embedded_base())
     model, tokenizer = load_base(base)
-    rows, examples = _load_split(args, tokenizer, "train")
-    val_rows, val_examples = _load_split(args, tokenizer, "val")
+    rows, examples = _examples(_training_rows(args, sft.seed), args, tokenizer)
+    # All pairs of val.jsonl, whatever the contract says of them: the loss stays comparable when the contract changes.
+    val_rows, val_examples = _examples(_read(args, "val"), args, tokenizer)
     check_same_run(out, args, sft, base)
     before = completion_loss(model, tokenizer, val_examples)
     trainer = SFTTrainer(
@@ -85,11 +87,20 @@ def _lora(args: OptimizerArguments) -> LoraConfig | None:
     )
 
 
-def _load_split(
-    args: OptimizerArguments, tokenizer: PreTrainedTokenizerBase, name: str
+def _training_rows(args: OptimizerArguments, seed: int) -> Rows:
+    """The rows of train.jsonl, and some of them again with noise."""
+    rows = _read(args, "train", verified=args.verified)
+    return Rows([*rows.kept, *noisy_rows(rows.kept, args.noise, seed)], rows.rejected)
+
+
+def _read(args: OptimizerArguments, name: str, *, verified: bool = False) -> Rows:
+    return make_rows(read_pairs(args.data / f"{name}.jsonl"), args.exclude_sources, verified=verified)
+
+
+def _examples(
+    rows: Rows, args: OptimizerArguments, tokenizer: PreTrainedTokenizerBase
 ) -> tuple[Rows, list[dict[str, Any]]]:
-    """Rows and trainer examples of one file; over-long rows and special tokens are rejected by name."""
-    rows = make_rows(read_pairs(args.data / f"{name}.jsonl"), args.exclude_sources)
+    """Trainer examples of rows; over-long rows and special tokens are rejected by name."""
     special = tokenizer.all_special_tokens + list(tokenizer.added_tokens_encoder)
     kept, examples = [], []
     for row in rows.kept:

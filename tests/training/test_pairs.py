@@ -35,6 +35,12 @@ def test_a_pair_that_would_teach_damage_is_rejected_by_name(bad: dict[str, str],
     assert rows.counts() == {"kept": 0, reason: 1}
 
 
+def test_what_the_contract_refuses_is_left_out_of_training_by_the_name_of_the_check() -> None:
+    lost = pair("list 3 rivers in peru", "List rivers in Peru.")
+    assert make_rows([lost], verified=True).rejected == {"1": "contract:numbers_kept"}
+    assert len(make_rows([lost]).kept) == 1
+
+
 @pytest.mark.parametrize(
     "line", ["not json", "[]", '{"id": "1"}', '{"id": 1, "source": "s", "prompt": "p", "optimized_prompt": "o"}']
 )
