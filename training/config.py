@@ -23,4 +23,7 @@ class OptimizerArguments:
     lora_alpha: int = field(default=32, metadata={"help": "scale of the adapter, over the rank"})
     verified: bool = field(default=True, metadata={"help": "train on pairs only that pass the contract"})
     noise: float = field(default=0.0, metadata={"help": "share of the rows that come again as a hasty user types"})
+    four_bit: bool = field(default=False, metadata={"help": "keep the base in 4 bits under the adapter (QLoRA); CUDA"})
+    processes: int = field(default=1, metadata={"help": "how many the launcher was told to start; else it is an error"})
+    patience: int = field(default=0, metadata={"help": "stop after so many evaluations without gain; 0: never"})
     max_row_tokens: int = field(default=512, metadata={"help": "longer rows are left out and listed, never cut"})

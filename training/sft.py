@@ -14,7 +14,7 @@ from typing import Any
 
 from datasets import Dataset
 from peft import LoraConfig
-from transformers import PreTrainedTokenizerBase, set_seed
+from transformers import EarlyStoppingCallback, PreTrainedTokenizerBase, set_seed
 from trl import SFTConfig, SFTTrainer, TrlParser
 
 from training.base import load_base
@@ -39,18 +39,22 @@ def main(argv: Sequence[str] | None = None) -> int:
 def train(args: OptimizerArguments, sft: SFTConfig) -> dict[str, Any]:
     """Run the fine-tuning and return its manifest."""
     out = Path(sft.output_dir)
+    _check_processes(args, sft)
     set_seed(sft.seed)
     base = args.base or str(embedded_base())
-    model, tokenizer = load_base(base)
+    model, tokenizer = load_base(base, four_bit=args.four_bit)
     rows, examples = _examples(_training_rows(args, sft.seed), args, tokenizer)
     # All pairs of val.jsonl, whatever the contract says of them: the loss stays comparable when the contract changes.
     val_rows, val_examples = _examples(_read(args, "val"), args, tokenizer)
-    check_same_run(out, args, sft, base)
+    if sft.process_index == 0:
+        check_same_run(out, args, sft, base)
     before = completion_loss(model, tokenizer, val_examples)
     trainer = SFTTrainer(
         model=model,
         args=sft,
         train_dataset=Dataset.from_list(examples),
+        eval_dataset=Dataset.from_list(val_examples),
+        callbacks=[EarlyStoppingCallback(args.patience)] if args.patience else None,
         processing_class=tokenizer,
         peft_config=_lora(args),
     )
@@ -58,6 +62,9 @@ def train(args: OptimizerArguments, sft: SFTConfig) -> dict[str, Any]:
         raise RuntimeError(f"the trainer dropped rows: {len(examples)} went in, {len(trainer.train_dataset)} are left")
     result = trainer.train(resume_from_checkpoint=newest_checkpoint(out))
     after = completion_loss(trainer.model, tokenizer, val_examples)
+    trainer.save_model(str(out))  # by all processes: with FSDP each has a part
+    if sft.process_index:
+        return {}
     return write_optimizer(
         out,
         args,
@@ -76,6 +83,19 @@ def train(args: OptimizerArguments, sft: SFTConfig) -> dict[str, Any]:
             "log": [entry for entry in trainer.state.log_history if "loss" in entry],
         },
     )
+
+
+def _check_processes(args: OptimizerArguments, sft: SFTConfig) -> None:
+    """Some launchers start one process whatever they are told (`accelerate launch --cpu`), at another batch size.
+
+    Raises:
+        ValueError: If there are not as many as asked for.
+    """
+    if sft.world_size != args.processes:
+        raise ValueError(
+            f"asked for {args.processes} processes, running in {sft.world_size}: the global batch would be another. "
+            "Set --processes to what the launcher starts; on CPU use torchrun."
+        )
 
 
 def _lora(args: OptimizerArguments) -> LoraConfig | None:

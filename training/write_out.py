@@ -14,6 +14,7 @@ from trl import SFTConfig
 from bpo_model.base_file import file_sha256
 from bpo_model.checkpoint import EMBEDDED, load_checkpoint
 from bpo_model.files import write_text
+from training.card import CARD, model_card
 from training.config import OptimizerArguments
 from training.encode import serving_template
 from training.gguf_adapter import convert_adapter
@@ -36,8 +37,8 @@ def write_optimizer(
     data: dict[str, Any],
     results: dict[str, Any],
 ) -> dict[str, Any]:
-    """Save weights and settings into `out`; the manifest comes last and vouches for the rest."""
-    model.save_pretrained(out)
+    """Complete the folder that has the weights; the manifest comes last and vouches for the rest."""
+    (out / "training_args.bin").unlink(missing_ok=True)  # a pickle, which nobody should have to load
     files = sorted(file.name for file in out.glob("*.safetensors"))
     if args.lora_r and base == str(embedded_base()):
         convert_adapter(out, model.config, out / "adapter.gguf")
@@ -60,6 +61,7 @@ def write_optimizer(
         "machine": {"processor": platform.machine(), "python": platform.python_version()},
         "commit": git_commit(),
     }
+    write_text(out / CARD, model_card(manifest))
     write_text(out / "manifest.json", json.dumps(manifest, indent=2, ensure_ascii=False) + "\n")
     return manifest
 

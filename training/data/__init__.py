@@ -1,0 +1,1 @@
+"""From preference data to verified (prompt, optimized prompt) pairs."""
