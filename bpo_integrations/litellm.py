@@ -21,6 +21,7 @@ from typing import Any
 from bpo_integrations._replay import Replay, fingerprints
 from bpo_integrations.step import OptimizerLike, RewriteStep, facts, unchanged
 from bpo_model import MissingDependencyError, OptimizedPrompt, PromptError, Reason
+from bpo_model.log import log_failure
 from bpo_model.messages import ROLES, Target, find_target, put_back
 from bpo_model.schema import Message, Prompt
 
@@ -74,8 +75,8 @@ class BPOCallback(CustomLogger):
             if key and data.get(key) and not data.get("prompt"):  # a template, which the provider fills in
                 off = _switched_off(data, getattr(user_api_key_dict, "metadata", None))
                 await self._rewrite(data, key, off=off)
-        except Exception as error:  # a request must never fail because of us
-            logger.error("bpo left a request as it was: %s", type(error).__name__, exc_info=error)
+        except Exception as error:  # noqa: BLE001  # a request must never fail because of us
+            log_failure(logger, "bpo left a request as it was", error)
         return data
 
     async def async_post_call_response_headers_hook(

@@ -10,6 +10,7 @@ from bpo_integrations.loading import LoadOnce
 from bpo_model import GenerationError, OptimizedPrompt, Prompt, PromptError, PromptOptimizer, Reason, SupportsOptimize
 from bpo_model.background import run_in_background
 from bpo_model.config import Options, Overrides
+from bpo_model.log import log_failure
 from bpo_model.messages import find_target
 
 logger = logging.getLogger(__name__)
@@ -177,7 +178,7 @@ def _failed(prompt: Prompt, error: Exception, clock: _Clock) -> OptimizedPrompt:
     """The original, because the optimizer was too slow or raised."""
     if isinstance(error, TimeoutError):
         return unchanged(prompt, Reason.DEADLINE, f"no rewrite within {1000 * (clock.limit or 0):g} ms", clock.spent)
-    logger.warning("bpo left prompts as they were: %s", type(error).__name__, exc_info=error)
+    log_failure(logger, "bpo left prompts as they were", error)
     return unchanged(prompt, Reason.ERROR, f"{type(error).__name__}: {error}", clock.spent)
 
 

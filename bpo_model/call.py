@@ -10,6 +10,7 @@ from bpo_model.errors import BPOError, PromptError
 from bpo_model.gate import must_leave_alone, should_rewrite
 from bpo_model.generations import Flow, Generations
 from bpo_model.job import Job
+from bpo_model.log import log_failure
 from bpo_model.messages import Target, find_target
 from bpo_model.own_texts import OwnTexts
 from bpo_model.rewriting import rewrite
@@ -118,7 +119,7 @@ def _targets(prompt: Prompt) -> Iterator[Target]:
 
 
 def _describe(error: Exception) -> str:
-    """One line for `detail`; unexpected errors are logged with their traceback."""
+    """One line for `detail`; unexpected errors are logged."""
     if not isinstance(error, BPOError):
-        logger.error("the optimizer failed", exc_info=error)
+        log_failure(logger, "the optimizer failed", error)
     return f"{type(error).__name__}: {error}"

@@ -19,6 +19,7 @@ from dataclasses import dataclass, field
 from bpo_model.after_fork import reset_after_fork
 from bpo_model.engines.base import Engine, Generated, Request
 from bpo_model.errors import BPOError, GenerationError
+from bpo_model.log import log_failure
 
 logger = logging.getLogger(__name__)
 
@@ -172,11 +173,11 @@ class Worker:
 
 
 def _as_error(error: Exception) -> Generated:
-    """An exception as the value that callers expect; unexpected ones are logged with their traceback."""
+    """An exception as the value that callers expect; unexpected ones are logged."""
     if isinstance(error, GenerationError):
         return error
     if not isinstance(error, BPOError):
-        logger.error("the engine failed", exc_info=error)
+        log_failure(logger, "the engine failed", error)
     return GenerationError(f"{type(error).__name__}: {error}")
 
 
