@@ -48,6 +48,7 @@ _FOLLOW_UP = re.compile(
     r"(?:make|keep|write|say|do|put|try|turn|change|rewrite|redo|translate|shorten|expand|explain|simplify|fix|summari[sz]e|convert|repeat|continue|format|add)"
     r"\s+(?:it|that|this|them|those|these)\b(?!\s+\w+(?:ing\b|['’]s\b))"
     r"|(?:a bit |much |even |way |less |more )?(?:shorter|longer|simpler|better|funnier|formal|casual|detailed|concise|again|bigger|smaller)\b(?:[\s,]*please)?\W*$"
+    r"|(?:the other|not that|the same|same)(?: one)?\W*$|(?:the )?same (?:but|for|with|in|as before)\b"
     r"|(?:continue|go on|keep going|more|again|another(?: one)?|one more|next|elaborate|why(?: not)?|how so|really|and then|what else|anything else|like what|such as)\W*$"
     r")",
     re.IGNORECASE,
@@ -153,7 +154,9 @@ def is_other_language(text: str, parts: Split, policy: GatePolicy, has_history: 
 
 
 def is_not_a_request(text: str, parts: Split, policy: GatePolicy, has_history: bool) -> bool:
-    """Only code, data, a command, a link, a fragment or a template variable."""
+    """Only code, data, a command, a link, a fragment, a word that asks nothing, or a template variable."""
+    if sum(word.isalpha() for word in words(text)) <= 1 and not asks(text):
+        return True  # "asdf", "Chapter 9.": what it wants the model could only make up
     if not words(parts.instruction) or any(only.fullmatch(text) for only in (_URL_ONLY, _JSON_ONLY, _FENCED_ONLY)):
         return True
     if _COMMAND.match(text) and not _PROSE_IN_COMMAND.search(text):

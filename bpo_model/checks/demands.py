@@ -2,6 +2,8 @@
 
 import re
 
+from bpo_model.checks.safety import is_safety_rewrite
+
 _LIMIT = re.compile(
     r"\b(under|below|less than|fewer than|at most|up to|no more than|max(?:imum)?(?: of)?|within"
     r"|over|above|more than|at least|no less than|no fewer than|min(?:imum)?(?: of)?|before|after|until|since)\s+([$€£¥₹]?\d[\d.,]{0,20})",
@@ -43,6 +45,31 @@ _ONLY_DEMAND = re.compile(
     r"|\b(?:answer|output|return|reply|respond|say|give|write|use)\w*\b[^.?!\n]{0,40}\bonly\b",
     re.IGNORECASE,
 )
+
+
+_SCOPES = {
+    name: (re.compile(rf"\b{name}\b", re.IGNORECASE), re.compile(rf"\b(?:{kept})\b", re.IGNORECASE))
+    for name, kept in {
+        "only": "only|just|solely|exclusively|nothing but|nothing else|no other|alone|sole",
+        "before": "before|prior|until|by|ahead",
+        "after": "after|following|since|once|then|post",
+        "until": "until|till|before|by|up to",
+        "unless": "unless|if|except",
+        "except": "except|exclud\\w*|without|but|other than|not",
+    }.items()
+}
+"""What narrows a request, and the words that do the same."""
+
+
+def scope_kept(original: str, candidate: str) -> str:
+    """What narrows the request stays: only, before, after, until, unless, except.
+
+    passes: "tell me before you run it" -> "Tell me what it does before you run it"; fails: -> "Tell me what it does".
+    """
+    if is_safety_rewrite(original, candidate):
+        return ""
+    lost = [name for name, (asked, kept) in _SCOPES.items() if asked.search(original) and not kept.search(candidate)]
+    return f"lost {', '.join(lost)}" if lost else ""
 
 
 def format_kept(original: str, candidate: str) -> str:

@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Callable
 
 from bpo_model.checks import spans
+from bpo_model.language import detect
 
 MAX_SHOWN = 5
 """Most spans that a message lists."""
@@ -56,14 +57,15 @@ def links_kept(original: str, candidate: str) -> str:
 
 
 def quotes_kept(original: str, candidate: str) -> str:
-    """Quoted text stays word for word; the marks and a final full stop may change.
+    """Quoted text stays word for word and in its order; the marks and a final full stop may change.
 
     passes: 'explain "carpe diem"' -> 'What does "carpe diem" mean?'; fails: -> "Explain seize the day".
     """
     before, after = spans.plain_words(original), spans.plain_words(candidate)
-    lost = [quote for quote in spans.quotes(original) if not stands_in(quote, after)]
-    invented = [quote for quote in spans.quotes(candidate) if not stands_in(quote, before) and " " in quote]
-    return _say("lost", lost) or _say("invented", invented)
+    quotes = list(spans.quotes(original))
+    lost = [quote for quote in quotes if not stands_in(quote, after)]
+    invented = [quote for quote in spans.quotes(candidate) if not stands_in(quote, before)]
+    return _say("lost", lost) or _say("invented", invented) or _say("changed places:", _swapped(quotes, before, after))
 
 
 def code_kept(original: str, candidate: str) -> str:
@@ -88,6 +90,29 @@ def identifiers_kept(original: str, candidate: str) -> str:
     return _say("lost", lost) or _say("invented", new)
 
 
+def codes_kept(original: str, candidate: str) -> str:
+    """Words with digits in them are the same ones, in any case: flights, models, formats, dice.
+
+    passes: "flight ek512 late" -> "My flight EK512 was late"; fails: -> "My flight EK513 was late".
+    """
+    lost = [code for code in spans.codes(original) if not _has_code(code, candidate)]
+    new = [code for code in spans.codes(candidate) if not _has_code(code, original)]
+    return _say("lost", lost) or _say("invented", new)
+
+
+def letters_kept(original: str, candidate: str) -> str:
+    """In an English prompt, words with letters beyond a to z are the same ones: names, homoglyphs, struck-out text.
+
+    passes: "who is Renée" -> "Who is Renée?"; fails: -> "Who is Renee?".
+    """
+    if detect(original) not in {"en", ""}:
+        return ""
+    before, after = original.casefold(), candidate.casefold()
+    lost = [word for word in spans.odd_words(original) if word not in after]
+    new = [word for word in spans.odd_words(candidate) if word not in before]
+    return _say("lost", lost) or _say("invented", new)
+
+
 def variables_kept(original: str, candidate: str) -> str:
     """Template variables are the same ones, each as often as before.
 
@@ -99,6 +124,19 @@ def variables_kept(original: str, candidate: str) -> str:
 def stands_in(item: str, text: str) -> bool:
     """Whether an item stands in a text and is not part of a longer word there."""
     return bool(re.search(rf"(?<!\w){re.escape(item)}(?!\w)", text))
+
+
+def _has_code(code: str, text: str) -> bool:
+    """Whether a text has a word with digits, perhaps with spaces or hyphens in it (`gpt4`, `GPT-4`)."""
+    lower = text.casefold()
+    return stands_in(code, lower) or bool(re.search(rf"(?<!\d){re.escape(code)}(?!\d)", re.sub(r"[\s_-]+", "", lower)))
+
+
+def _swapped(quotes: list[str], before: str, after: str) -> list[str]:
+    """Quotations that stand once in both texts, if not in the same order."""
+    once = [quote for quote in quotes if before.count(quote) == after.count(quote) == 1]
+    order = sorted(once, key=before.index)
+    return order if order != sorted(once, key=after.index) else []
 
 
 def _all_numbers(text: str) -> Counter[str]:

@@ -14,6 +14,11 @@ MIN_CONTENT_KEPT = 0.75
 """Least share of the content words that has to survive: one lost word in four is let pass, one in three is not."""
 MIN_CONTENT_KEPT_SAFETY = 0.3
 """The same for a rewrite that turns an unsafe request into a safe one."""
+MIN_SHARE_OF_USER = 0.75
+"""Of the content words of a sentence, for it to be the user's own: notices 55 of 717 planted negations more, for 8 of
+2,737 good rewrites (`python -m evals.damage`)."""
+_BRACKETS = re.compile(r"\(([^()\n]{2,80})\)")
+_CLAUSES = re.compile(r"(?<=[.!?])\s+|[\n;:]")
 
 _TOKEN = re.compile(r"[^\W\d_][\w'’-]*")
 _NAME = re.compile(r"(?<![.!?:;\"“'‘(\[*•\n-])(?<![.!?:;]\s)(?<![.!?:;]\s\s)(?<=\s)([A-Z][\w'’-]*\w)")
@@ -73,6 +78,19 @@ def content_kept(original: str, candidate: str) -> str:
     return f"lost {len(lost)} of {len(wanted)} content words: {', '.join(lost[:5])}"
 
 
+def brackets_kept(original: str, candidate: str) -> str:
+    """What the user put in brackets is still said.
+
+    passes: "the keys (boolean)" -> "List the keys, each boolean"; fails: -> "List the keys".
+    """
+    if is_safety_rewrite(original, candidate):
+        return ""
+    present, joined = {stem(word) for word in words(candidate)}, "".join(words(candidate))
+    said = [word for inside in _BRACKETS.findall(spans.prose(original)) for word in _content_words(inside)]
+    lost = [word for word in said if stem(word) not in present and word not in joined]
+    return f"lost {', '.join(lost[:5])}" if lost else ""
+
+
 def negations_kept(original: str, candidate: str) -> str:
     """What was negated stays negated, and what was not stays so.
 
@@ -83,12 +101,31 @@ def negations_kept(original: str, candidate: str) -> str:
     before, after = _polarity(original), _polarity(candidate)
     if before.total and not after.total:
         return "lost every negation"
+    if after.total < before.total:
+        return f"lost {before.total - after.total} of {before.total} negations"
     shared = before.governed.keys() & after.governed.keys()
     lost = [before.words[root] for root in shared if (before.governed[root], after.governed[root]) == ({True}, {False})]
     new = [before.words[root] for root in shared if (before.governed[root], after.governed[root]) == ({False}, {True})]
     if lost:
         return f"no longer negated: {', '.join(sorted(lost)[:5])}"
-    return f"newly negated: {', '.join(sorted(new)[:5])}" if new else ""
+    if new:
+        return f"newly negated: {', '.join(sorted(new)[:5])}"
+    turned = "" if before.total else _turned(original, candidate)
+    return f"newly negated: {turned}" if turned else ""
+
+
+def _turned(original: str, candidate: str) -> str:
+    """A sentence of mostly the user's words that has a negation; he used none.
+
+    `What should I buy?` -> `What should not I buy?` negates no word of its own.
+    """
+    known = {stem(word) for word in words(original)}
+    for sentence in _CLAUSES.split(candidate):
+        own = [word for word in _content_words(sentence) if not _NEGATION.match(word)]
+        users = sum(stem(word) in known for word in own)
+        if own and users >= MIN_SHARE_OF_USER * len(own) and _polarity(sentence).total:
+            return sentence.strip()[:60]
+    return ""
 
 
 class _Polarity:

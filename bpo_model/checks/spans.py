@@ -49,6 +49,10 @@ _LINK = re.compile(
     r"|\b(?:[\w-]{1,80}/){1,20}[\w-]{1,80}\.[A-Za-z]\w{0,7}\b"
     r"|\b[\w-]{1,80}\.(?:py|js|ts|tsx|jsx|rb|go|rs|java|kt|c|cpp|h|cs|php|sh|sql|html|css|json|ya?ml|toml|md|txt|csv|xml|pdf|docx?|xlsx?|ipynb|lock)\b"
 )
+_DOMAIN = re.compile(
+    r"(?<![\w@/.:-])(?:[\w-]{1,63}\.){1,4}(?:com|org|net|io|dev|edu|gov|co|ai|app|de|uk|fr|info|example)\b(?![\w/-])"
+)
+_ODD_WORD = re.compile(r"(?=[\x00-\x7f]{0,40}[^\x00-\x7f])[^\W\d_][\w\u0300-\u036f]{0,40}")
 _ID = re.compile(
     r"\b[A-Z]{2,10}-\d{1,10}\b|(?<!\w)#\d{1,10}\b|\bv\d+(?:\.\d+){1,3}\b|\b[0-9a-f]{7,64}\b(?<=\d)|(?<!\w)@\w{2,40}"
 )
@@ -60,9 +64,13 @@ _ALNUM = re.compile(r"[^\W_]+")
 _BLOCK = re.compile(r"```.*?(?:```|\Z)|~~~.*?(?:~~~|\Z)", re.DOTALL)
 _INLINE_CODE = re.compile(r"`([^`\n]{1,500})`")
 _IDENTIFIER = re.compile(
-    r"(?<!\w)--?[a-z][\w-]{1,40}(?![\w-])|\b[A-Za-z]\w{0,60}_\w+\b|\b\w{1,60}(?:\.\w{1,60}){0,4}\(\)"
+    r"(?<!\w)--?[a-z][\w-]{1,40}(?![\w-])|\b[A-Za-z]\w{0,60}_\w+\b|\b\w{1,60}(?:\.\w{1,60}){0,4}\(\)(?!\w)"
     r"|\b[a-z][a-z0-9]{0,40}(?:[A-Z][a-z0-9]{1,40}){1,8}\b"
+    r"|(?<![\w;|])[^\W\d]\w{0,40}(?:[;|][^\W\d]\w{0,40}){1,20}(?![\w;|])"
 )
+_CODE = re.compile(r"\b[A-Za-z0-9]{0,40}?[A-Za-z][0-9][A-Za-z0-9]{0,40}\b")
+CHAT_WORDS = frozenset("b4 gr8 l8 l8r m8 w8 h8 str8 any1 every1 some1 no1 cre8 sk8".split())
+"""Words that are spelled with a digit for its sound."""
 _VARIABLE = re.compile(
     r"\{\{[^{}\n]{0,200}\}\}|\{%[^%\n]{0,200}%\}|\$\{[^{}\n]{0,200}\}|%\([\w ]{1,60}\)[sdifr]|\{[^{}\n]{0,200}\}"
     r"|<{1,3}/?[A-Za-z_][\w .:/-]{0,60}>{1,3}|\[[A-Z][A-Z0-9 _/-]{0,60}\]|\[[a-z][a-z0-9_ ]{0,40}\](?!\()"
@@ -108,7 +116,8 @@ def _plain(digits: str) -> str:
 def links(text: str) -> Counter[str]:
     """URLs, e-mail addresses, paths, file names, issue and version ids, handles."""
     found = [match.rstrip(".,;:!?)'\"") for match in _LINK.findall(text)]
-    return Counter(item for item in found + _ID.findall(text) if item)
+    domains = (domain.lower() for domain in _DOMAIN.findall(text))
+    return Counter(item for item in [*found, *domains, *_ID.findall(text)] if item)
 
 
 def quotes(text: str) -> Counter[str]:
@@ -130,6 +139,18 @@ def code(text: str) -> Counter[str]:
 def identifiers(text: str) -> Counter[str]:
     """Program names in running text, such as `snake_case`, `camelCase`, `call()` and `--flag`."""
     return Counter(name.casefold() for name in _IDENTIFIER.findall(prose(text)))
+
+
+def codes(text: str) -> Counter[str]:
+    """Words in which a digit follows a letter, such as `EK512`, `base64` and `4x4`, without chat's `b4`."""
+    found = (word.casefold() for word in _CODE.findall(prose(text)))
+    return Counter(word for word in found if word not in CHAT_WORDS)
+
+
+def odd_words(text: str) -> Counter[str]:
+    """Words that hold a letter, or a mark over or through one, that is not ASCII."""
+    found = (word.casefold() for word in _ODD_WORD.findall(prose(text)))
+    return Counter(word for word in found if not word.isascii())
 
 
 def prose(text: str) -> str:

@@ -297,7 +297,7 @@ def test_lost_format_is_a_violation(original: str, candidate: str) -> None:
 
 def test_lost_formats_are_named() -> None:
     found = verify("only return a json list of european coastal cities", "Return a list of European coastal cities.")
-    assert [(violation.check, violation.detail) for violation in found] == [("format_kept", "lost json, only")]
+    assert ("format_kept", "lost json, only") in [(violation.check, violation.detail) for violation in found]
 
 
 @pytest.mark.parametrize(

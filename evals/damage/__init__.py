@@ -1,0 +1,1 @@
+"""Does the contract notice damage? Good rewrites, spoiled on purpose."""
