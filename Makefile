@@ -12,7 +12,7 @@ ADAPTERS := openai,langchain,langchain-agents,llama-index,dspy,litellm,mcp
 export BPO_PROMPT := $(value PROMPT)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-fast test-versions test-ppo check format train-default bench bench-gpu constraints audit wheel clean
+.PHONY: help demo test test-fast test-heavy test-versions test-ppo check format train-default bench bench-gpu constraints audit wheel clean
 
 help:  ## show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 18
@@ -24,7 +24,11 @@ test: $(VENV)/.dev  ## all tests
 	@$(BIN)/python -m pytest
 
 test-fast: $(VENV)/.dev  ## the tests that train nothing
-	@$(BIN)/python -m pytest -m "not slow"
+	@$(BIN)/python -m pytest -m "not slow and not heavy"
+
+test-heavy: $(VENV)/.dev  ## Ray clusters, longer trainings and the whole torture suite (about 15 minutes)
+	@$(BIN)/python -m pytest -m heavy
+	@$(BIN)/python -m evals.torture --optimizer bpo --optimizer bpo-raw --out runs/torture
 
 test-versions:  ## the adapters' tests with the lowest and the newest versions of their frameworks, each in an environment of its own
 	@for which in lowest newest; do $(PYTHON) tests/versions.py $$which || exit 1; done

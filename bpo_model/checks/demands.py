@@ -29,6 +29,7 @@ OPPOSITES = (
     ("above", "below"), ("buy", "sell"), ("beginner", "expert"), ("indoor", "outdoor"), ("hot", "cold"), ("include", "exclude"),
     ("maximize", "minimize"), ("gain", "lose"), ("import", "export"), ("encrypt", "decrypt"), ("ascending", "descending"),
 )  # fmt: skip
+_PRONOUNS = (frozenset({"he", "him", "his", "himself"}), frozenset({"she", "her", "hers", "herself"}))
 _FROM_TO = re.compile(r"\bfrom\s+(\w{2,30})\s+(?:in)?to\s+(\w{2,30})", re.IGNORECASE)
 _FORMATS = {
     "json": r"\bjson\b", "yaml": r"\byaml\b", "xml": r"\bxml\b", "csv": r"\bcsv\b", "html": r"\bhtml\b",
@@ -104,9 +105,17 @@ def opposites_kept(original: str, candidate: str) -> str:
         for word, opposite in (pair, pair[::-1]):
             if _only(word, opposite, original) and _only(opposite, word, candidate):
                 return f"{word} became {opposite}"
+    he, she = (_count(candidate, words) - _count(original, words) for words in _PRONOUNS)
+    if he * she < 0:
+        return "he and she were mixed up"
     ways = {(a.casefold(), b.casefold()) for a, b in _FROM_TO.findall(original)}
     turned = [way for way in _FROM_TO.findall(candidate) if (way[1].casefold(), way[0].casefold()) in ways]
     return f"from {turned[0][1]} to {turned[0][0]} was turned around" if turned else ""
+
+
+def _count(text: str, words: frozenset[str]) -> int:
+    """How many of a text's words are among these."""
+    return sum(word in words for word in re.findall(r"[a-z]+", text.lower()))
 
 
 def _limits(text: str) -> dict[str, set[bool]]:

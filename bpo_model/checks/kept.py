@@ -11,6 +11,8 @@ from collections.abc import Callable
 from bpo_model.checks import spans
 from bpo_model.language import detect
 
+_MARKS = ('"', "“”„", "«»")
+"""Kinds of quotation marks; an apostrophe looks like another kind too often."""
 MAX_SHOWN = 5
 """Most spans that a message lists."""
 
@@ -65,7 +67,8 @@ def quotes_kept(original: str, candidate: str) -> str:
     quotes = list(spans.quotes(original))
     lost = [quote for quote in quotes if not stands_in(quote, after)]
     invented = [quote for quote in spans.quotes(candidate) if not stands_in(quote, before)]
-    return _say("lost", lost) or _say("invented", invented) or _say("changed places:", _swapped(quotes, before, after))
+    swapped = _say("changed places:", _swapped(quotes, before, after))
+    return _say("lost", lost) or _say("invented", invented) or swapped or _marks(original, candidate)
 
 
 def code_kept(original: str, candidate: str) -> str:
@@ -137,6 +140,19 @@ def _swapped(quotes: list[str], before: str, after: str) -> list[str]:
     once = [quote for quote in quotes if before.count(quote) == after.count(quote) == 1]
     order = sorted(once, key=before.index)
     return order if order != sorted(once, key=after.index) else []
+
+
+def _marks(original: str, candidate: str) -> str:
+    """Whether there are fewer marks of a kind where the user has several kinds, or one is left open."""
+    used = [marks for marks in _MARKS if any(mark in original for mark in marks)]
+    fewer = [marks for marks in used if _count(marks, candidate) < _count(marks, original)] if len(used) > 1 else []
+    if original.count('"') % 2 == 0 and candidate.count('"') % 2:
+        fewer.append('"')
+    return _say("other quotation marks:", fewer)
+
+
+def _count(marks: str, text: str) -> int:
+    return sum(text.count(mark) for mark in marks)
 
 
 def _all_numbers(text: str) -> Counter[str]:

@@ -17,6 +17,7 @@ MIN_CONTENT_KEPT_SAFETY = 0.3
 MIN_SHARE_OF_USER = 0.75
 """Of the content words of a sentence, for it to be the user's own: notices 55 of 717 planted negations more, for 8 of
 2,737 good rewrites (`python -m evals.damage`)."""
+_COMPOUND = re.compile(r"(?<![\w-])[a-z]{2,30}(?:-[a-z]{2,30}){1,5}(?![\w-])")
 _BRACKETS = re.compile(r"\(([^()\n]{2,80})\)")
 _CLAUSES = re.compile(r"(?<=[.!?])\s+|[\n;:]")
 
@@ -68,6 +69,9 @@ def content_kept(original: str, candidate: str) -> str:
 
     passes: "fix my leeking tap" -> "How do I fix a leaking tap?"; fails: -> "Give home repair advice".
     """
+    compounds = _lost_compounds(original, candidate)
+    if compounds:
+        return f"lost {', '.join(compounds[:5])}"
     wanted = _content_words(spans.prose(original))
     present = stems(candidate)
     joined = "".join(words(candidate))
@@ -89,6 +93,18 @@ def brackets_kept(original: str, candidate: str) -> str:
     said = [word for inside in _BRACKETS.findall(spans.prose(original)) for word in _content_words(inside)]
     lost = [word for word in said if stem(word) not in present and word not in joined]
     return f"lost {', '.join(lost[:5])}" if lost else ""
+
+
+def _lost_compounds(original: str, candidate: str) -> list[str]:
+    """Hyphenated words of which a part is gone: they say more than a word in four may (`multi-stage`)."""
+    if is_safety_rewrite(original, candidate):
+        return []
+    present, joined = {stem(word) for word in words(candidate)}, "".join(words(candidate))
+    return [
+        compound
+        for compound in _COMPOUND.findall(spans.prose(original).lower())
+        if any(len(part) > 2 and stem(part) not in present and part not in joined for part in compound.split("-"))
+    ]
 
 
 def negations_kept(original: str, candidate: str) -> str:

@@ -132,7 +132,7 @@ def test_a_defect_of_ours_costs_one_prompt_and_not_its_neighbours(
     results = FakeOptimizer().optimize_batch(["tell me about tea", "tell me about whales"])
     assert [result.reason for result in results] == [Reason.REWRITTEN, Reason.ERROR]
     assert results[1].text == "tell me about whales"
-    assert "a defect" in caplog.text
+    assert "ZeroDivisionError" in caplog.text
 
 
 def test_an_optimizer_whose_model_was_closed_passes_prompts_through() -> None:

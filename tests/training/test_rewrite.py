@@ -17,7 +17,7 @@ def written(folder: Path, prompts: list[str]) -> Path:
     return file
 
 
-@pytest.mark.slow
+@pytest.mark.heavy
 @pytest.mark.filterwarnings("ignore")
 def test_chunks_come_back_in_order_and_a_bad_line_costs_one_record(tmp_path: Path) -> None:
     file, out = written(tmp_path, PROMPTS), tmp_path / "out.jsonl"

@@ -104,7 +104,7 @@ def test_another_number_of_processes_than_asked_for_is_an_error(tiny_base: Path,
         run(tiny_base, pairs, tmp_path / "out", "--processes", "2")
 
 
-@pytest.mark.slow
+@pytest.mark.heavy
 @pytest.mark.filterwarnings("ignore")
 def test_a_run_stops_when_validation_gains_no_more_and_its_card_tells(
     tiny_base: Path, pairs: Path, tmp_path: Path

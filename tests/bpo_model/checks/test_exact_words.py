@@ -28,6 +28,14 @@ def failed(original: str, candidate: str) -> list[str]:
         ("negations_kept", "a recipe without nuts and no milk", "Give me a recipe without nuts, with milk."),
         ("negations_kept", "what should i buy for the party", "What should I not buy for the party?"),
         ("identifiers_kept", "what is the header name;city;fee for", "What is the header name, city and fee for?"),
+        ("quotes_kept", '“Smart” or "straight" quotes', "Should I use “Smart” or “straight” quotes?"),
+        ("quotes_kept", 'what does echo "a b" do', 'What does echo "a b do? Say what "a b" means.'),
+        (
+            "opposites_kept",
+            "he is as old as his sister when he was two",
+            "He is as old as his sister when she was two?",
+        ),
+        ("content_kept", "a multi-stage build that keeps port 80 open", "Write a build that keeps port 80 open."),
         ("links_kept", "is shop.example.com safe to use", "Is it safe to use this shop?"),
     ],
 )

@@ -59,6 +59,7 @@ def test_dpo_starts_at_ln_2_and_goes_down(tiny_base: Path, data: Path, tmp_path:
     assert manifest["results"]["held_out"]["eval_rewards/accuracies"] > 0.9
 
 
+@pytest.mark.heavy
 def test_rloo_raises_the_reward(tiny_base: Path, data: Path, reward: Path, tmp_path: Path) -> None:
     manifest = run(
         "rloo", tiny_base, data, tmp_path, "--reward", str(reward), "--max_steps", "3", "--max_completion_length", "4"

@@ -15,7 +15,7 @@ from training.data.teaching.config import TeacherConfig
 from training.data.teaching.construct import construct
 from training.data.teaching.ledger import Ledger
 
-pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore")]
+pytestmark = [pytest.mark.heavy, pytest.mark.filterwarnings("ignore")]
 
 
 def askers() -> list[int]:
