@@ -11,8 +11,10 @@ from evals.damage.kinds import KINDS
 
 ROWS = [
     {
-        "prompt": 'name 3 uses of {tool} in the city, not "old" ones, for water and "new" people, which should be cheap',
-        "optimized_prompt": 'Name 3 uses of {tool} in the city, not "old" ones, for water and "new" people, which should be cheap. '
+        "prompt": 'name 3 uses of {tool} in the city, not "old" ones, for water and "new" people, '
+        "which should be cheap",
+        "optimized_prompt": 'Name 3 uses of {tool} in the city, not "old" ones, for water and "new" people, '
+        "which should be cheap. "
         "Each should be explained in a short sentence that a child can follow.",
     },
     {"prompt": "why is the sky blue today", "optimized_prompt": "Why is the sky blue today? Explain it simply."},
