@@ -528,8 +528,10 @@ def test_a_pinned_revision_is_downloaded_without_test_splits_and_red_team_talks(
         ["different_prompts"],
     )
     assert [file.parent.name for file in source_files("hh", revision=COMMIT)] == ["harmless-base", "helpful-base"]
-    assert all(COMMIT in path for path in hub)
-    assert not any("test.jsonl" in path or "red_team" in path for path in hub)
+    asked = [path for path in hub if "hh-rlhf" in path]  # the library has questions of its own when it is new
+    assert asked
+    assert all(COMMIT in path for path in asked)
+    assert not any("test.jsonl" in path or "red_team" in path for path in asked)
 
 
 def test_a_gated_dataset_is_an_error_that_says_how_to_get_it(hub: list[str]) -> None:
