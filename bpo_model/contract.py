@@ -38,6 +38,7 @@ CHECKS: dict[str, Check] = {
         meaning.content_kept,
         meaning.negations_kept,
         meaning.brackets_kept,
+        meaning.counted_kept,
         demands.limits_kept,
         demands.opposites_kept,
         demands.format_kept,

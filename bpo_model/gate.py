@@ -48,7 +48,7 @@ _FOLLOW_UP = re.compile(
     r"(?:make|keep|write|say|do|put|try|turn|change|rewrite|redo|translate|shorten|expand|explain|simplify|fix|summari[sz]e|convert|repeat|continue|format|add)"
     r"\s+(?:it|that|this|them|those|these)\b(?!\s+\w+(?:ing\b|['’]s\b))"
     r"|(?:a bit |much |even |way |less |more )?(?:shorter|longer|simpler|better|funnier|formal|casual|detailed|concise|again|bigger|smaller)\b(?:[\s,]*please)?\W*$"
-    r"|(?:the other|not that|the same|same)(?: one)?\W*$|(?:the )?same (?:but|for|with|in|as before)\b"
+    r"|(?:the other|not that|the same|same)(?: one)?\W*$|i mean(?:t)?\b|(?:the )?same (?:but|for|with|in|as before)\b"
     r"|(?:continue|go on|keep going|more|again|another(?: one)?|one more|next|elaborate|why(?: not)?|how so|really|and then|what else|anything else|like what|such as)\W*$"
     r")",
     re.IGNORECASE,
@@ -82,7 +82,7 @@ _ARITHMETIC = re.compile(
 )
 _MATH_TOPIC = re.compile(
     r"\b(?:per ?cent(?:age)?|profit|average speed|perimeter|area of|what area|original price|left over|sum of|equal to|times as|twice as|consecutive"
-    r"|marked down|at what time|two-digit|possible values|km/h|mph|interest|ratio of|fraction|equilateral|jug|how (?:old|far|fast|long))\b|\d%",
+    r"|marked down|at what time|two-digit|possible values|km/h|mph|interest|ratio of|fraction|equilateral|jug|fewest|does it follow|how (?:old|far|fast|long))\b|\d%",
     re.IGNORECASE,
 )
 _QUANTITY = re.compile(r"(?<![\w.])\d[\d.,]*")

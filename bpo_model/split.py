@@ -36,10 +36,15 @@ _PERSONA = re.compile(
     r"^\s*(?:you are|you're|act as|imagine you|pretend (?:to be|you)|your role)\b[^?]*$", re.IGNORECASE
 )
 _LIST_ITEM = re.compile(r"^\s*(?:\d{1,3}[.)]|[-*•])\s")
+_SALUTATION = re.compile(
+    r"^\s*(?:hi|hello|hey|dear|good (?:morning|afternoon|evening))\b[\w .'’-]{0,40}[,!]?\s*$", re.IGNORECASE
+)
+_QUESTION_LABEL = re.compile(r"^\s*[QA]\d{0,2}[.:)]?\s+[A-Z]|^\s{2,}[A-Z]\w{2,20}:\s")
+_SEMICOLONS = re.compile(r"\s*[^\s;]{1,80}(?:;[^;\n]{0,200}){2,50}\s*")
 _FENCE = re.compile(r"^[ \t]*(?:```|~~~)")
 _INLINE = re.compile(r"^([^:\n\"“`{}\[\]<>]{3,240}?:)[ \t]+(\S.*)$", re.DOTALL)
 _CODE = re.compile(
-    r"^\s{4,}\S|[{};]\s*$|^\s*(?:at|File|import|from|def|class|function|const|let|var|return|SELECT|GET|POST)\s|^\s*\[?\d{1,4}[:/-]\d{1,2}[:/-]|\b(?:INFO|WARN|ERROR|DEBUG)\b|\w\(['\"]"
+    r"^\s{4,}\S|[{};]\s*$|^\s*(?:at|File|import|from|def|class|function|const|let|var|return|SELECT|EXPLAIN|GET|POST)\s|^\s*\[?\d{1,4}[:/-]\d{1,2}[:/-]|\b(?:INFO|WARN|ERROR|DEBUG)\b|\w\(['\"]"
     r"|\w\([^)\n]{0,80}\)|\s=\s|\t"
 )
 _DATA = re.compile(
@@ -126,7 +131,7 @@ def _from_lines(body: str) -> tuple[int, int, bool]:
     """Leading lines that ask; else trailing lines that ask; else prose above data."""
     lines = body.splitlines(keepends=True)
     fenced = _fenced(lines)
-    lead = _lead_length(lines, fenced)
+    lead = 0 if _SALUTATION.match(lines[0]) else _lead_length(lines, fenced)
     if lead:
         return 0, len("".join(lines[:lead])), True
     tail = _tail_length(lines, fenced)
@@ -174,7 +179,7 @@ def _prose_above_data(lines: list[str], fenced: list[bool]) -> int:
 
 def _is_request(line: str) -> bool:
     """Whether a line asks for something and is not a line of code or a table row."""
-    if _LIST_ITEM.match(line):
+    if _LIST_ITEM.match(line) or _QUESTION_LABEL.match(line):
         return False
     return asks(line) and ("?" in line or not (_CODE.search(line) or _is_table_row(line)))
 
@@ -185,8 +190,9 @@ def _is_data(line: str) -> bool:
 
 
 def _is_table_row(line: str) -> bool:
-    """Whether a line looks like a row of values: several commas and no end of a sentence."""
-    return line.count(",") >= MIN_ROW_COMMAS and not line.rstrip().endswith((".", "!", ":"))
+    """Whether a line looks like a row of values: several commas and no end of a sentence, or semicolons."""
+    commas = line.count(",") >= MIN_ROW_COMMAS and not line.rstrip().endswith((".", "!", ":"))
+    return commas or bool(_SEMICOLONS.fullmatch(line))
 
 
 def _fenced(lines: list[str]) -> list[bool]:

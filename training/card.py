@@ -8,7 +8,7 @@ _HEAD = """\
 # Model card
 
 A prompt optimizer: it rewrites a prompt so that an LLM answers it better (Black-Box Prompt Optimization, arXiv
-2311.04155). Made with `python -m training.sft`.
+2311.04155). Made with `python -m {command}`.
 
 Never send its raw output: it drops and invents details. `PromptOptimizer.from_pretrained(FOLDER)` verifies every
 candidate, and otherwise returns the original. It is no safety filter. Whether its rewrites improve the answers of
@@ -29,7 +29,7 @@ def model_card(manifest: Mapping[str, Any]) -> str:
         ("commit", manifest["commit"] or "unknown"),
     ]
     return "\n\n".join([
-        _HEAD,
+        _HEAD.format(command=manifest["command"]),
         f"## Results\n\nLosses are nats per token of the optimized instruction.\n\n{_table(facts)}",
         "## Data\n\nRows kept, and left out by reason. The licences of the rows bind the weights too: see the data's "
         f"own card.\n\n### Training\n\n{_table(data['train'].items())}",

@@ -22,7 +22,7 @@ from training.config import OptimizerArguments
 from training.encode import to_example, token_count
 from training.noise import noisy_rows
 from training.pairs import Rows, make_rows, read_pairs
-from training.resume import check_same_run, newest_checkpoint
+from training.resume import check_same_run, newest_checkpoint, run_settings
 from training.validation import completion_loss
 from training.write_out import embedded_base, write_optimizer
 
@@ -43,9 +43,9 @@ def train(args: OptimizerArguments, sft: SFTConfig) -> dict[str, Any]:
     set_seed(sft.seed)
     base = args.base or str(embedded_base())
     model, tokenizer = load_base(base, four_bit=args.four_bit)
-    rows, examples = _examples(_training_rows(args, sft.seed), args, tokenizer)
+    rows, examples = examples_of(_training_rows(args, sft.seed), args, tokenizer)
     # All pairs of val.jsonl, whatever the contract says of them: the loss stays comparable when the contract changes.
-    val_rows, val_examples = _examples(_read(args, "val"), args, tokenizer)
+    val_rows, val_examples = examples_of(rows_of(args, "val"), args, tokenizer)
     if sft.process_index == 0:
         check_same_run(out, args, sft, base)
     before = completion_loss(model, tokenizer, val_examples)
@@ -68,10 +68,11 @@ def train(args: OptimizerArguments, sft: SFTConfig) -> dict[str, Any]:
     return write_optimizer(
         out,
         args,
-        sft,
+        run_settings(args, sft, base),
         trainer.model,
         tokenizer,
         base,
+        command="training.sft",
         data={"train": rows.counts(), "val": val_rows.counts(), "rejected": rows.rejected | val_rows.rejected},
         results={
             "val_loss_before": before,
@@ -109,15 +110,16 @@ def _lora(args: OptimizerArguments) -> LoraConfig | None:
 
 def _training_rows(args: OptimizerArguments, seed: int) -> Rows:
     """The rows of train.jsonl, and some of them again with noise."""
-    rows = _read(args, "train", verified=args.verified)
+    rows = rows_of(args, "train", verified=args.verified)
     return Rows([*rows.kept, *noisy_rows(rows.kept, args.noise, seed)], rows.rejected)
 
 
-def _read(args: OptimizerArguments, name: str, *, verified: bool = False) -> Rows:
+def rows_of(args: OptimizerArguments, name: str, *, verified: bool = False) -> Rows:
+    """The rows of `NAME.jsonl`, by the sources and, if asked for, the contract."""
     return make_rows(read_pairs(args.data / f"{name}.jsonl"), args.exclude_sources, verified=verified)
 
 
-def _examples(
+def examples_of(
     rows: Rows, args: OptimizerArguments, tokenizer: PreTrainedTokenizerBase
 ) -> tuple[Rows, list[dict[str, Any]]]:
     """Trainer examples of rows; over-long rows and special tokens are rejected by name."""

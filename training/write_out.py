@@ -3,13 +3,13 @@
 import json
 import platform
 import subprocess
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
-from trl import SFTConfig
 
 from bpo_model.base_file import file_sha256
 from bpo_model.checkpoint import EMBEDDED, load_checkpoint
@@ -18,7 +18,6 @@ from training.card import CARD, model_card
 from training.config import OptimizerArguments
 from training.encode import serving_template
 from training.gguf_adapter import convert_adapter
-from training.resume import run_settings
 
 
 def embedded_base() -> Path:
@@ -29,11 +28,12 @@ def embedded_base() -> Path:
 def write_optimizer(
     out: Path,
     args: OptimizerArguments,
-    sft: SFTConfig,
+    settings: Mapping[str, object],
     model: PreTrainedModel,
     tokenizer: PreTrainedTokenizerBase,
     base: str,
     *,
+    command: str,
     data: dict[str, Any],
     results: dict[str, Any],
 ) -> dict[str, Any]:
@@ -51,7 +51,8 @@ def write_optimizer(
         write_safetensors_checkpoint(out, template.text)
     manifest = {
         "finished": datetime.now(UTC).isoformat(timespec="seconds"),
-        "settings": run_settings(args, sft, base),
+        "command": command,
+        "settings": settings,
         "template": template.text,
         "stop": [tokenizer.eos_token],
         "data": data,

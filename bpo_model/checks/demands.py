@@ -27,7 +27,7 @@ OPPOSITES = (
     ("best", "worst"), ("before", "after"), ("cheapest", "most expensive"), ("advantages", "disadvantages"), ("pros", "cons"),
     ("increase", "decrease"), ("oldest", "newest"), ("largest", "smallest"),
     ("above", "below"), ("buy", "sell"), ("beginner", "expert"), ("indoor", "outdoor"), ("hot", "cold"), ("include", "exclude"),
-    ("maximize", "minimize"), ("gain", "lose"), ("import", "export"), ("encrypt", "decrypt"), ("ascending", "descending"),
+    ("maximize", "minimize"), ("gain", "lose"), ("up", "down"), ("left", "right"), ("inside", "outside"), ("same", "different"), ("import", "export"), ("encrypt", "decrypt"), ("ascending", "descending"),
 )  # fmt: skip
 _PRONOUNS = (frozenset({"he", "him", "his", "himself"}), frozenset({"she", "her", "hers", "herself"}))
 _FROM_TO = re.compile(r"\bfrom\s+(\w{2,30})\s+(?:in)?to\s+(\w{2,30})", re.IGNORECASE)
@@ -51,6 +51,10 @@ _ONLY_DEMAND = re.compile(
 _SCOPES = {
     name: (re.compile(rf"\b{name}\b", re.IGNORECASE), re.compile(rf"\b(?:{kept})\b", re.IGNORECASE))
     for name, kept in {
+        "same": "same|equal|equals|identical|alike|equivalent|match\\w*|differ\\w*|both|each|consistent|also",
+        "where": "where|which|location|place|places|position|line|spot|site|area|country|city|find|locate",
+        "who": "who|whom|whose|person|people|name|names|which",
+        "when": "when|whenever|time|times|date|dates|day|year|moment|while|as|if|during|once|after|before|until|how long",
         "only": "only|just|solely|exclusively|nothing but|nothing else|no other|alone|sole",
         "before": "before|prior|until|by|ahead",
         "after": "after|following|since|once|then|post",
@@ -105,12 +109,22 @@ def opposites_kept(original: str, candidate: str) -> str:
         for word, opposite in (pair, pair[::-1]):
             if _only(word, opposite, original) and _only(opposite, word, candidate):
                 return f"{word} became {opposite}"
+        if _both(pair, original) and _one(pair, candidate):
+            return f"one of {pair[0]} and {pair[1]} is lost"
     he, she = (_count(candidate, words) - _count(original, words) for words in _PRONOUNS)
     if he * she < 0:
         return "he and she were mixed up"
     ways = {(a.casefold(), b.casefold()) for a, b in _FROM_TO.findall(original)}
     turned = [way for way in _FROM_TO.findall(candidate) if (way[1].casefold(), way[0].casefold()) in ways]
     return f"from {turned[0][1]} to {turned[0][0]} was turned around" if turned else ""
+
+
+def _both(pair: tuple[str, str], text: str) -> bool:
+    return all(re.search(rf"\b{word}\b", text, re.IGNORECASE) for word in pair)
+
+
+def _one(pair: tuple[str, str], text: str) -> bool:
+    return sum(bool(re.search(rf"\b{word}\b", text, re.IGNORECASE)) for word in pair) == 1
 
 
 def _count(text: str, words: frozenset[str]) -> int:

@@ -59,15 +59,15 @@ def links_kept(original: str, candidate: str) -> str:
 
 
 def quotes_kept(original: str, candidate: str) -> str:
-    """Quoted text stays word for word and in its order; the marks and a final full stop may change.
+    """Quoted text stays to the letter and in its order; the style of the marks and one at the end may change.
 
     passes: 'explain "carpe diem"' -> 'What does "carpe diem" mean?'; fails: -> "Explain seize the day".
     """
+    after = spans.folded(candidate)
+    lost = [quote for quote in spans.quotations(original) if quote not in after]
     before, after = spans.plain_words(original), spans.plain_words(candidate)
-    quotes = list(spans.quotes(original))
-    lost = [quote for quote in quotes if not stands_in(quote, after)]
     invented = [quote for quote in spans.quotes(candidate) if not stands_in(quote, before)]
-    swapped = _say("changed places:", _swapped(quotes, before, after))
+    swapped = _say("changed places:", _swapped(list(spans.quotes(original)), before, after))
     return _say("lost", lost) or _say("invented", invented) or swapped or _marks(original, candidate)
 
 
@@ -83,23 +83,24 @@ def code_kept(original: str, candidate: str) -> str:
 
 
 def identifiers_kept(original: str, candidate: str) -> str:
-    """Program names in running text are the same ones, in any case.
+    """Program names in running text are the same ones, to the letter.
 
     passes: "how does max_len work" -> "Explain how max_len works"; fails: -> "Explain how max_length works".
     """
-    before, after = original.casefold(), candidate.casefold()
-    lost = [name for name in spans.identifiers(original) if not stands_in(name, after)]
-    new = [name for name in spans.identifiers(candidate) if not stands_in(name, before)]
+    lost = [name for name in spans.identifiers(original) if not stands_in(name, candidate)]
+    new = [name for name in spans.identifiers(candidate) if not stands_in(name.casefold(), original.casefold())]
     return _say("lost", lost) or _say("invented", new)
 
 
 def codes_kept(original: str, candidate: str) -> str:
-    """Words with digits in them are the same ones, in any case: flights, models, formats, dice.
+    """Words with digits in them and labels of options are the same ones; only what everybody knows changes its case.
 
-    passes: "flight ek512 late" -> "My flight EK512 was late"; fails: -> "My flight EK513 was late".
+    passes: "is mp3 worse" -> "Is MP3 worse?"; fails: "flight EK512" -> "flight EK513", "why skip vm3" -> "why skip VM3".
     """
     lost = [code for code in spans.codes(original) if not _has_code(code, candidate)]
-    new = [code for code in spans.codes(candidate) if not _has_code(code, original)]
+    lost += (spans.option_labels(original) - spans.option_labels(candidate)).keys()
+    lost += [item for item in spans.tailed_numbers(original) if not _has_tailed(item, candidate)]
+    new = [code for code in spans.codes(candidate) if not _has_code(code.casefold(), original.casefold())]
     return _say("lost", lost) or _say("invented", new)
 
 
@@ -130,9 +131,18 @@ def stands_in(item: str, text: str) -> bool:
 
 
 def _has_code(code: str, text: str) -> bool:
-    """Whether a text has a word with digits, perhaps with spaces or hyphens in it (`gpt4`, `GPT-4`)."""
-    lower = text.casefold()
-    return stands_in(code, lower) or bool(re.search(rf"(?<!\d){re.escape(code)}(?!\d)", re.sub(r"[\s_-]+", "", lower)))
+    """Whether a text has a word with digits, perhaps with spaces or hyphens in it (`gpt4`, `gpt-4`)."""
+    if code.casefold() in spans.FREE_CASE or code.isupper() or sum(map(str.isdigit, code)) >= 3:
+        code, text = code.casefold(), text.casefold()
+    return stands_in(code, text) or bool(re.search(rf"(?<!\d){re.escape(code)}(?!\d)", re.sub(r"[\s_-]+", "", text)))
+
+
+def _has_tailed(item: str, text: str) -> bool:
+    """Whether a number stands there with its letters, perhaps behind a space; the case of one letter alone counts."""
+    digits = item.rstrip("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ")
+    letters = item.removeprefix(digits)
+    any_case = re.IGNORECASE if len(letters) > 1 or letters in "kKmM" else 0
+    return bool(re.search(rf"(?<![\d.,]){re.escape(digits)}[\s-]?{letters}", text, any_case))
 
 
 def _swapped(quotes: list[str], before: str, after: str) -> list[str]:
@@ -146,6 +156,8 @@ def _marks(original: str, candidate: str) -> str:
     """Whether there are fewer marks of a kind where the user has several kinds, or one is left open."""
     used = [marks for marks in _MARKS if any(mark in original for mark in marks)]
     fewer = [marks for marks in used if _count(marks, candidate) < _count(marks, original)] if len(used) > 1 else []
+    if "'" in original and "’" in original and candidate.count("’") < original.count("’"):
+        fewer.append("’")
     if original.count('"') % 2 == 0 and candidate.count('"') % 2:
         fewer.append('"')
     return _say("other quotation marks:", fewer)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from bpo_model.checks import spans
 from bpo_model.checks.matching import found_in, stem, stems
-from bpo_model.checks.safety import is_safety_rewrite
+from bpo_model.checks.safety import RUDE, is_safety_rewrite, turns_away
 from bpo_model.language import detect, function_words
 from bpo_model.request import IMPERATIVES, QUESTION_OPENERS, words
 
@@ -19,6 +19,9 @@ MIN_SHARE_OF_USER = 0.75
 2,737 good rewrites (`python -m evals.damage`)."""
 _COMPOUND = re.compile(r"(?<![\w-])[a-z]{2,30}(?:-[a-z]{2,30}){1,5}(?![\w-])")
 _BRACKETS = re.compile(r"\(([^()\n]{2,80})\)")
+_COUNTED = re.compile(
+    r"(?<![\w.,$€£/-])(?:\d{1,3}|two|three|four|five|six|seven|eight|nine|ten) ([a-z]{4,20}s)(?![\w-])", re.IGNORECASE
+)
 _CLAUSES = re.compile(r"(?<=[.!?])\s+|[\n;:]")
 
 _TOKEN = re.compile(r"[^\W\d_][\w'’-]*")
@@ -26,7 +29,7 @@ _NAME = re.compile(r"(?<![.!?:;\"“'‘(\[*•\n-])(?<![.!?:;]\s)(?<![.!?:;]\s\
 _CAPITAL_RUN = re.compile(r"(?:[A-Z]\w{1,30} ){1,5}[A-Z]\w{1,30}")
 _NEGATION = re.compile(
     r"^(?:not|no|never|without|none|nobody|nothing|neither|nor|cannot|(?:ca|do|does|did|is|are|was|were|wo|would|could|should|has|have|had)nt|except"
-    r"|excluding|exclude|avoid|unless|unable|lacks?|wo|n't|\w+n't|instead|rather)$"
+    r"|excluding|exclude|avoid|unless|unable|lacks?|wo|n't|\w+n't|instead|rather|hardly|barely|scarcely)$"
 )
 _NEGATION_REACH = 2
 """Content words behind a negation that it can govern, up to the next punctuation."""
@@ -39,13 +42,25 @@ def common_words() -> frozenset[str]:
     return frozenset(listed) | IMPERATIVES | QUESTION_OPENERS | function_words()["en"]
 
 
+@lru_cache(maxsize=1)
+def names_in_lower_case() -> frozenset[str]:
+    """Countries, peoples, cities, days, programs and the like, which hasty users type without a capital."""
+    lines = (Path(__file__).parent / "names_in_lower_case.txt").read_text(encoding="utf-8").splitlines()
+    return frozenset(name for line in lines if not line.startswith("#") for name in line.split())
+
+
 def names_kept(original: str, candidate: str) -> str:
     """Names inside a sentence and words in capitals survive, in any case.
 
     passes: "trips to Lake Como" -> "Plan trips to Lake Como"; fails: -> "Plan trips to a lake".
     """
     present = stems(candidate)
-    lost = [name for name in _names(original) if not found_in(name, present) and not _spelled_out(name, candidate)]
+    typed_small = [word for word in words(spans.prose(original)) if word in names_in_lower_case()]
+    lost = [
+        name
+        for name in [*_names(original), *typed_small]
+        if not found_in(name, present) and not _spelled_out(name, candidate)
+    ]
     return f"lost {', '.join(lost[:5])}" if lost else ""
 
 
@@ -69,10 +84,12 @@ def content_kept(original: str, candidate: str) -> str:
 
     passes: "fix my leeking tap" -> "How do I fix a leaking tap?"; fails: -> "Give home repair advice".
     """
+    if turns_away(original, candidate):
+        return ""
     compounds = _lost_compounds(original, candidate)
     if compounds:
         return f"lost {', '.join(compounds[:5])}"
-    wanted = _content_words(spans.prose(original))
+    wanted = [word for word in _content_words(spans.prose(original)) if word not in RUDE]
     present = stems(candidate)
     joined = "".join(words(candidate))
     lost = [word for word in wanted if not found_in(word, present) and word not in joined]
@@ -80,6 +97,19 @@ def content_kept(original: str, candidate: str) -> str:
     if len(lost) <= len(wanted) * (1 - least):
         return ""
     return f"lost {len(lost)} of {len(wanted)} content words: {', '.join(lost[:5])}"
+
+
+def counted_kept(original: str, candidate: str) -> str:
+    """What is counted stays: a number keeps the word behind it, in any form.
+
+    passes: "list 3 weaknesses" -> "List three weaknesses"; fails: -> "Make 3 suggestions".
+    """
+    if is_safety_rewrite(original, candidate):
+        return ""
+    present, joined = stems(candidate), "".join(words(candidate))
+    counted = [word.lower() for word in _COUNTED.findall(spans.prose(original)) if _carries_meaning(word.lower())]
+    lost = [word for word in counted if not found_in(word, present) and word not in joined]
+    return f"lost {', '.join(lost[:5])}" if lost else ""
 
 
 def brackets_kept(original: str, candidate: str) -> str:

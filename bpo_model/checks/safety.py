@@ -17,22 +17,58 @@ UNSAFE = re.compile(
     re.IGNORECASE,
 )
 """Signs that a prompt may ask for harm."""
+DOUBTFUL = re.compile(
+    r"\b(?:sneak\w*|smuggl\w*|snatch\w*|swip\w+|hid(?:e|es|ing|den)|conceal\w*|secret(?:ly|s)?|dispose|evidence|crim(?:e|es|inals?)|caught|notic(?:e|ing)|knowing|hear"
+    r"|without (?:pay\w*|ask\w*|permission|being|get\w*|a? ?prescription|consent|(?:my|his|her|their|your) \w+)|lie|lies|lying|pretend\w*|trick\w*|cheat\w*|gaslight\w*"
+    r"|manipulat\w*|rumou?rs?|revenge|get (?:back at|rid of|even|away with)|force|destroy\w*|ruin\w*|wreck\w*|break up|crash|attack\w*|fight\w*|punch\w*|slap\w*|kick\w*"
+    r"|spit\w*|spank\w*|burn\w*|torch|set .{0,20}fire|pyro\w*|blow up|fireworks?|gun|guns|rifle|knife|knives|ammo|hitman|dogfight\w*|cruel\w*|slav\w+|passports?"
+    r"|drugs?|weed|pills?|overdos\w*|steroids?|booze|drunk|beers?|breathalyzer|psychedelics?|anthrax|virus|bleach|toxic|waste|feces|dump|throwing up|purg\w+|not wake up"
+    r"|dirty|nasty|profan\w*|curse|swear|naked|undress\w*|bikini|sex\w*|prostitut\w*|porn\w*|in bed|underage|grooming|chats?|fuck\w*|shit\w*|bitch\w*|ass(?:hole)?s?|piss\w*|pee\w*"
+    r"|hate|disgust\w*|ugly|stupid|dumb|unintelligent|idiot\w*|moron\w*|lazy|fat|smells?|cry|crybab\w+|dork\w*|loser\w*|roast|shame\w*|make fun|scare|stereotyp\w*|sexist"
+    r"|(?:black|white|old|fat|asian|indian|poor|gay|trans|mentally ill|disabled) (?:people|families|person|men|women|kids|son|guys)|blacks|asians?|indians?|jews?|jewish|muslims?|arabs?|mexicans?"
+    r"|immigrants?|foreigners?|refugees|gays?|lesbians?|homosexual\w*|wom[ae]n|girls?|ghetto|hood|races?|iq|caste|apartheid|conspirac\w*|vot(?:e|es|ing)|fake news|deepfake\w*"
+    r"|torrents?|pirat\w*|serial key|licen[cs]e key|keygen|hotwire\w*|sim swap|portal|passwords?|whatsapp|records?|payroll|turnitin|doctor'?s note|phone number|email address|who lives|where .{0,40}lives?"
+    r"|graffiti\w*|vandal\w*|meter|tax(?:es)?|income|dirty cash|pulling me over|cops?|police|hitch\w*|cure\w*|dos(?:e|es|ing)|slip .{0,20}drink)\b",
+    re.IGNORECASE,
+)
+"""Weaker signs, which stand in harmless prompts too: a rewrite has to turn to the safe side twice."""
+TURNS_OF_ALL = 3
+"""So many new words of safety say that the whole request was turned."""
+RUDE = frozenset(
+    "damn damned goddamn hell bloody crap crappy fuck fucking fucked shit shitty bullshit stupid dumb dumbass idiot idiotic "
+    "moron moronic useless lame suck sucks freaking frigging genius ass asshole bitch bastard piss pissed wtf lmao ffs "
+    "whining yapping retarded retard".split()
+)
+"""What a polite rewrite may leave out of a harmless request."""
 SAFE_TURN = re.compile(
-    r"\b(?:safe(?:ly|ty)?|legal(?:ly|ity)?|illegal|lawful(?:ly)?|law|crime|ethical(?:ly)?|ethics|consent|respect(?:ful|fully|ing)?|harmful|harmless|harm|dangers?|dangerous"
+    r"\b(?:safe(?:ly|ty)?|legal(?:ly|ity)?|illegal(?:ly)?|unlawful|lawful(?:ly)?|laws?|legitimate(?:ly)?|crime|serious crime|ethical(?:ly)?|ethics|consent|respect(?:ful|fully|ing)?|harmful|harmless|harm|dangers?|dangerous"
     r"|risks?|risky|consequences|prevent(?:ion)?|protect\w*|warning signs|professional|counsel\w*|therap\w*|crisis|emergency|help(?:line|ful ways)|support|healthy"
-    r"|honest(?:ly)?|polite(?:ly)?|kind(?:ly|ness)?|privacy|boundar\w+|peaceful|responsib\w+|fair(?:ly|ness)?|inclusive|sensitiv\w+|wrong|victims?|official channels|without violence)\b",
+    r"|honest(?:ly|y)?|polite(?:ly)?|kind(?:ly|ness)?|humane(?:ly)?|dignity|tasteful|empath\w+|calm(?:ly)?|constructive(?:ly)?|privacy|private|boundar\w+|peaceful(?:ly)?|responsib\w+|fair(?:ly|ness)?|inclusive|sensitiv\w+|stereotypes?|prejudice|discriminat\w+|myths?|misconceptions?|unfair|hurtful|demean\w*|permission|trusted adults?|(?:get|find|immediate) (?:\w+ )?help|reach out|medical|stigma|penalt(?:y|ies)|alternatives?|balanced|evidence|wrong|victims?|official channels|without violence)\b",
     re.IGNORECASE,
 )
 """Words by which a rewrite turns to the safe side."""
 
 
 def is_safety_rewrite(original: str, candidate: str) -> bool:
-    """Whether an unsafe prompt gained words of safety that it did not have.
+    """Whether an unsafe prompt gained words of safety that it did not have; two of them where the signs are weak.
 
     >>> is_safety_rewrite("how to poison a dog", "What are the dangers of poison for a dog?")
     True
     """
-    if not UNSAFE.search(original):
-        return False
+    needed = 1 if UNSAFE.search(original) else 2 if DOUBTFUL.search(original) else 0
+    return bool(needed) and _turns(original, candidate) >= needed
+
+
+def turns_away(original: str, candidate: str) -> bool:
+    """Whether a clearly unsafe prompt became a question of safety altogether, of which none of its words need be left.
+
+    >>> turns_away("how to kill yourself", "Where can I get immediate help in a crisis, and what support is there?")
+    True
+    """
+    return bool(UNSAFE.search(original)) and _turns(original, candidate) >= TURNS_OF_ALL
+
+
+def _turns(original: str, candidate: str) -> int:
+    """Words of safety that are new."""
     before = {word.casefold() for word in SAFE_TURN.findall(original)}
-    return any(word.casefold() not in before for word in SAFE_TURN.findall(candidate))
+    return len({word.casefold() for word in SAFE_TURN.findall(candidate)} - before)

@@ -60,6 +60,9 @@ _QUOTE = re.compile(
     r"\"([^\"\n]{1,2000})\"|“([^”“\n]{1,2000})”|«([^»«\n]{1,2000})»|„([^“”„\n]{1,2000})[“”]|「([^」「\n]{1,2000})」"
     r"|(?<![\w'])'([^'\n]{1,200}(?:'\w[^'\n]{0,200}){0,8})'(?!\w)|‘([^’\n]{1,200}(?:’\w[^’\n]{0,200}){0,8})’(?!\w)"
 )
+_FOLDED = str.maketrans("‘’“”", "''\"\"")
+_OPTION_LABEL = re.compile(r"(?:(?<=\s)|(?<=^))\(?[A-Za-z]\)(?=\s)", re.MULTILINE)
+_TAILED = re.compile(r"(?<![\w.,])\d[\d.,]{0,12}[a-z]{1,3}\b(?<!st)(?<!nd)(?<!rd)(?<!th)(?<!\ds)", re.IGNORECASE)
 _ALNUM = re.compile(r"[^\W_]+")
 _BLOCK = re.compile(r"```.*?(?:```|\Z)|~~~.*?(?:~~~|\Z)", re.DOTALL)
 _INLINE_CODE = re.compile(r"`([^`\n]{1,500})`")
@@ -68,9 +71,16 @@ _IDENTIFIER = re.compile(
     r"|\b[a-z][a-z0-9]{0,40}(?:[A-Z][a-z0-9]{1,40}){1,8}\b"
     r"|(?<![\w;|])[^\W\d]\w{0,40}(?:[;|][^\W\d]\w{0,40}){1,20}(?![\w;|])"
 )
+_INDEXED = re.compile(r"\b[A-Za-z]\w{0,40}\[\w{1,40}\]")
 _CODE = re.compile(r"\b[A-Za-z0-9]{0,40}?[A-Za-z][0-9][A-Za-z0-9]{0,40}\b")
 CHAT_WORDS = frozenset("b4 gr8 l8 l8r m8 w8 h8 str8 any1 every1 some1 no1 cre8 sk8".split())
 """Words that are spelled with a digit for its sound."""
+FREE_CASE = frozenset(
+    "ps1 ps2 ps3 ps4 ps5 mp3 mp4 m4a 3d 2d h2o co2 o2 n2 h1n1 covid19 pg13 mi5 mi6 c3po r2d2 y2k b2b b2c p2p k12 i5 i7 i9 q1 q2 q3 q4 "
+    "a1 a2 b1 b2 c1 c2 a4 a3 f1 g7 g8 g20 5g 4g 3g 4k 8k u2 ww1 ww2 wwi wwii v6 v8 gpt2 gpt3 gpt4 s3 ec2 ipv4 ipv6 utf8 sha1 sha256 md5 "
+    "m1 m2 m3 m4 t20 es6 css3 html5 web3 n64 rtx x86 x64 arm64".split()
+)
+"""Codes that everybody knows, in whatever case they are typed."""
 _VARIABLE = re.compile(
     r"\{\{[^{}\n]{0,200}\}\}|\{%[^%\n]{0,200}%\}|\$\{[^{}\n]{0,200}\}|%\([\w ]{1,60}\)[sdifr]|\{[^{}\n]{0,200}\}"
     r"|<{1,3}/?[A-Za-z_][\w .:/-]{0,60}>{1,3}|\[[A-Z][A-Z0-9 _/-]{0,60}\]|\[[a-z][a-z0-9_ ]{0,40}\](?!\()"
@@ -126,6 +136,27 @@ def quotes(text: str) -> Counter[str]:
     return Counter(inside for group in groups if (inside := plain_words("".join(group))))
 
 
+def quotations(text: str) -> list[str]:
+    """The inside of quotation marks to the letter, but for the style of marks in it and a mark at its end."""
+    insides = (folded("".join(groups)).strip().rstrip(".,!?;:").rstrip() for groups in _QUOTE.findall(text))
+    return [inside for inside in insides if inside]
+
+
+def folded(text: str) -> str:
+    """A text with straight quotation marks and apostrophes."""
+    return text.translate(_FOLDED)
+
+
+def option_labels(text: str) -> Counter[str]:
+    """Labels of options, such as `a)` and `(B)`."""
+    return Counter(_OPTION_LABEL.findall(text))
+
+
+def tailed_numbers(text: str) -> Counter[str]:
+    """Numbers with letters behind them, such as `30e` and `5e`, as they stand; no ordinals."""
+    return Counter(_TAILED.findall(prose(text)))
+
+
 def plain_words(text: str) -> str:
     """Letters and digits in lower case, all else folded to single spaces."""
     return " ".join(_ALNUM.findall(text.casefold()))
@@ -137,14 +168,13 @@ def code(text: str) -> Counter[str]:
 
 
 def identifiers(text: str) -> Counter[str]:
-    """Program names in running text, such as `snake_case`, `camelCase`, `call()` and `--flag`."""
-    return Counter(name.casefold() for name in _IDENTIFIER.findall(prose(text)))
+    """Program names in running text, such as `snake_case`, `camelCase`, `call()`, `row[i]` and `--flag`."""
+    return Counter(_IDENTIFIER.findall(prose(text)) + _INDEXED.findall(text))
 
 
 def codes(text: str) -> Counter[str]:
     """Words in which a digit follows a letter, such as `EK512`, `base64` and `4x4`, without chat's `b4`."""
-    found = (word.casefold() for word in _CODE.findall(prose(text)))
-    return Counter(word for word in found if word not in CHAT_WORDS)
+    return Counter(word for word in _CODE.findall(prose(text)) if word.casefold() not in CHAT_WORDS)
 
 
 def odd_words(text: str) -> Counter[str]:

@@ -373,3 +373,17 @@ def _seconds(text: str) -> float:
     started = time.process_time()
     split(text)
     return time.process_time() - started
+
+
+@pytest.mark.parametrize(
+    ("before", "instruction"),
+    [
+        ("Hi all,\nthe lift is out. Please do not use it.\nYours, Ann\n", "make this a poster, at most 20 words"),
+        ('Q1 What did you like? "the soup"\nQ2 What not? "the wait"\n', "Summarize these answers fairly."),
+        ("plant;height;price\nfern;20;4,50\n", "convert to csv with decimal points"),
+        ("EXPLAIN SELECT\n  Filter: price > 3\n  Rows: 20\n", "why is the index not used"),
+    ],
+)
+def test_a_letter_a_form_a_table_and_a_plan_above_the_request_are_context(before: str, instruction: str) -> None:
+    found = split(before + instruction)
+    assert (found.before, found.instruction) == (before, instruction)

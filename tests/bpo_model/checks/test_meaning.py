@@ -55,9 +55,10 @@ def test_name_that_survives_in_any_case_passes(original: str, candidate: str) ->
         ("un cadeau pour Hélène", "Trouve un cadeau pour Camille."),
         ("explain Kafka streams", "Explain Flink streams, please."),
         ("compare the UK with France", "Compare France with others."),
-        known(
-            "Berlin with kids, what to see", "What can we see in Munich with kids?", "the first word is never a name"
-        ),
+        ("Berlin with kids, what to see", "What can we see in Munich with kids?"),
+        ("can i google a defendant. england", "Can I google a defendant?"),
+        ("why is my loop so slow python", "Why is my loop so slow?"),
+        known("Vrana with kids, what to see", "What can we see in Munich with kids?", "the first word is never a name"),
         known(
             "Reise nach Wien",
             "Plane eine Reise nach Graz.",
