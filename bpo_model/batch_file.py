@@ -114,7 +114,7 @@ def _rewrite_chunk(
     settings: str,
 ) -> Iterator[dict[str, Any]]:
     """Records of a chunk in order; lines that cannot be read never reach the model."""
-    parsed = [_parse_line(raw) for _, raw in chunk]
+    parsed = [parse_line(raw) for _, raw in chunk]
     prompts = [item for item, _ in parsed if not isinstance(item, PromptError)]
     results = iter(optimize_batch(prompts) if prompts else [])
     for (number, raw), (item, extra) in zip(chunk, parsed, strict=True):
@@ -127,8 +127,8 @@ def _rewrite_chunk(
         yield {**head, **to_record(result), **failed}
 
 
-def _parse_line(raw: bytes) -> tuple[Prompt | PromptError, dict[str, Any]]:
-    """(prompt or what is wrong with the line, its id if it has one)."""
+def parse_line(raw: bytes) -> tuple[Prompt | PromptError, dict[str, Any]]:
+    """Read an input line: (prompt or what is wrong with the line, its id if it has one)."""
     try:
         item = json.loads(raw.decode("utf-8-sig"))
     except (ValueError, RecursionError) as error:

@@ -16,6 +16,8 @@ from rich.console import Console
 
 from bpo_model.cli_cache import cache_app
 from bpo_model.cli_mcp import mcp
+from bpo_model.cli_prove import prove
+from bpo_model.cli_ui import ui
 from bpo_model.config import MODES
 from bpo_model.errors import BPOError, PromptError
 from bpo_model.schema import OptimizedPrompt, Prompt
@@ -58,6 +60,8 @@ MODEL_HELP = "a folder from training.sft, THUDM/BPO or hf:owner/name; default: e
 
 app.add_typer(cache_app, name="cache")
 app.command()(mcp)
+app.command()(prove)
+app.command()(ui)
 
 
 @app.callback()

@@ -6,8 +6,8 @@ from contextlib import asynccontextmanager, contextmanager
 from typing import Any
 
 from bpo_model.checkpoint import load_checkpoint
+from bpo_model.compare.types import Chat, Message, Reply
 from bpo_model.engines.llama_cpp import default_threads
-from evals.winrate.types import Chat, Message, Reply
 
 RETRIES = 4
 SECONDS = 300.0

@@ -12,11 +12,11 @@ from pathlib import Path
 from typing import Any
 
 from bpo_model import OptimizedPrompt
+from bpo_model.compare.types import Chat, Reply
 from evals.quality.checks import passes
 from evals.quality.health import Rewriter
 from evals.quality.measures import paired, share
 from evals.rewrites import read_rows
-from evals.winrate.types import Chat, Reply
 
 FILE = Path(__file__).with_name("tasks.jsonl")
 MATH = frozenset({"arithmetic", "word_problem"})

@@ -21,11 +21,11 @@ from typing import TypeAlias
 from bpo_integrations.step import OptimizerLike
 from bpo_model import GenerationError, LlamaCpp, PromptOptimizer, Transformers
 from bpo_model.checkpoint import Checkpoint, load_checkpoint
+from bpo_model.compare.chat import OpenAIChat
 from bpo_model.engines.base import Candidate, Request
 from bpo_model.engines.registry import shared_worker
 from bpo_model.template import Template
 from evals.winrate.arms import DIRECT, SUFFIX
-from evals.winrate.chat import OpenAIChat
 from evals.winrate.via import VIAS
 
 Rewriter: TypeAlias = Callable[[str], Awaitable[str]]

@@ -2,9 +2,11 @@
 
 import random
 from collections.abc import Awaitable, Callable, Sequence
+from pathlib import Path
 from typing import TypeAlias
 
-from evals.winrate.types import Chat, Item, Message
+from bpo_model.compare.types import Chat, Item, Message
+from evals.opro.found import load_found
 from evals.winrate.via import Route
 
 Rewriter: TypeAlias = Callable[[Item], Awaitable[list[Message]]]
@@ -17,7 +19,7 @@ DIRECT = (
     "Keep its meaning. Reply with the improved prompt alone.\n\n{prompt}"
 )
 """Table 7's arm without feedback: the target rewrites by itself, in our words."""
-REWRITERS = ("none", "identity", "bpo", "static-suffix", "shuffled-rewrite", "direct")
+REWRITERS = ("none", "identity", "bpo", "static-suffix", "shuffled-rewrite", "direct", "opro")
 
 
 def rewriter(name: str, items: Sequence[Item], *, route: Route, target: Chat, seed: int) -> Rewriter:
@@ -36,6 +38,8 @@ def rewriter(name: str, items: Sequence[Item], *, route: Route, target: Chat, se
         return _of_another(_through(route), items, seed)
     if name == "direct":
         return _by_the_target(target)
+    if name.partition(":")[0] == "opro":
+        return _with_found(name, items)
     raise ValueError(f"unknown rewriter {name!r}; known: {', '.join(REWRITERS)}")
 
 
@@ -82,3 +86,17 @@ def _by_the_target(target: Chat) -> Rewriter:
         return [{"role": "user", "content": reply.text.strip() or item.prompt}]
 
     return improve
+
+
+def _with_found(name: str, items: Sequence[Item]) -> Rewriter:
+    """The instruction that OPRO found for the item's category; `name` is `opro:DIGEST:FILE` (experiments.py)."""
+    file = name.split(":", 2)[2:]
+    if not file:
+        raise ValueError("the arm opro needs what a search found: `run opro:FOLDER/result.json`; see evals/opro")
+    found = load_found(Path(*file))
+    found.check_unseen(items)
+
+    async def sent(item: Item) -> list[Message]:
+        return [{"role": "user", "content": found.sent(item)}]
+
+    return sent

@@ -15,8 +15,8 @@ from typing import Any
 
 import platformdirs
 
+from bpo_model.compare.types import Item
 from bpo_model.files import write_text
-from evals.winrate.types import Item
 
 HOME = "https://raw.githubusercontent.com/thu-coai/BPO/9bf5415/data/testset/"
 """The authors' repository at the commit that was read; the download itself has not been tried."""

@@ -11,11 +11,11 @@ from typing import Any
 
 import numpy as np
 
-from evals.winrate.chat import ChatError
-from evals.winrate.judging import ask_judge
-from evals.winrate.run import Judge
-from evals.winrate.store import Record, Store, key_of
-from evals.winrate.types import Item, Order
+from bpo_model.compare.calls import Judge
+from bpo_model.compare.chat import ChatError
+from bpo_model.compare.judging import ask_judge
+from bpo_model.compare.store import Record, Store, key_of
+from bpo_model.compare.types import Item, Order
 
 ORDERS: tuple[Order, Order] = ("ab", "ba")
 

@@ -14,19 +14,21 @@ from typing import Any
 
 from bpo_integrations.step import OptimizerLike
 from bpo_model.checkpoint import load_checkpoint
+from bpo_model.compare.budget import Budget, BudgetSpentError
+from bpo_model.compare.calls import Judge, Model
+from bpo_model.compare.endpoint import ModelSpec
+from bpo_model.compare.judging import Template, load_template
+from bpo_model.compare.store import Store
+from bpo_model.compare.types import Item
 from evals.machine import machine
 from evals.winrate.benchmarks import SETS, dataset_sha, load
-from evals.winrate.budget import Budget, BudgetSpentError
 from evals.winrate.calibrate import Calibration, calibrate
 from evals.winrate.experiments import Experiment, load_experiment, with_targets
-from evals.winrate.judging import Template, load_template
-from evals.winrate.models import ModelSpec, load_models, pick
+from evals.winrate.models import load_models, pick
 from evals.winrate.plan import plan, to_text
 from evals.winrate.published import render_against_paper
 from evals.winrate.results import report, save_verdicts
-from evals.winrate.run import Judge, Model, Setup, run
-from evals.winrate.store import Store
-from evals.winrate.types import Item
+from evals.winrate.run import Setup, run
 from evals.winrate.via import VIAS
 
 
@@ -198,6 +200,6 @@ def _session(args: argparse.Namespace, template: Template) -> dict[str, Any]:
     return {
         **{name: getattr(args, name) for name in names},
         "checkpoint": _identity(args.checkpoint), "template_sha": template.sha, "git": revision,
-        "versions": {name: version(name) for name in ("bpo-model", "openai", "numpy", "scipy")},
+        "versions": {name: version(name) for name in ("bpo-model", "openai", "numpy")},
         "machine": machine(), "date": datetime.now(UTC).date().isoformat(),
     }  # fmt: skip

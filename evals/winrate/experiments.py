@@ -6,12 +6,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from bpo_model.compare.types import Arm
+from evals.opro.found import load_found
 from evals.winrate.arms import REWRITERS
-from evals.winrate.types import Arm
 
 FILE = Path(__file__).with_name("experiments.toml")
-PLANNED = ("opro",)
-"""Rewriters that an experiment may name before they are built."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,11 +33,12 @@ class Experiment:
 
 
 def load_experiment(name: str, file: Path = FILE) -> Experiment:
-    """Read one experiment.
+    """Read one experiment; `opro:FOLDER/result.json` is that of OPRO with what a search found.
 
     Raises:
         ValueError: If there is none of this name, or an arm is not known, naming it.
     """
+    name, _, result = name.partition(":")
     found = tomllib.loads(file.read_text(encoding="utf-8"))
     if name not in found:
         raise ValueError(f"unknown experiment {name!r}; known: {', '.join(sorted(found))}")
@@ -47,7 +47,8 @@ def load_experiment(name: str, file: Path = FILE) -> Experiment:
     names = [row.name for row in rows]
     if len(set(names)) < len(names):
         raise ValueError(f"{name} names two rows alike: {sorted(names)}")
-    return Experiment(name, entry["about"], tuple(entry["sets"]), rows)
+    experiment = Experiment(name, entry["about"], tuple(entry["sets"]), rows)
+    return _with_found(experiment, Path(result)) if result else experiment
 
 
 def with_targets(experiment: Experiment, targets: Mapping[str, str], rows: Sequence[str] | None = None) -> Experiment:
@@ -74,10 +75,23 @@ def _with_aliases(row: Row, targets: Mapping[str, str]) -> Row:
     return Row(row.name if same else f"{a.name} vs {b.name}", a, b)
 
 
+def _with_found(experiment: Experiment, result: Path) -> Experiment:
+    """On the prompts that the search has not seen; the digest makes other instructions other records of a run."""
+    if not any(arm.rewriter == "opro" for row in experiment.rows for arm in (row.a, row.b)):
+        raise ValueError(f"{experiment.name} has no arm opro, which alone needs a result, got {str(result)!r}")
+    found = load_found(result)
+
+    def arm(one: Arm) -> Arm:
+        return replace(one, rewriter=f"opro:{found.sha[:16]}:{result}") if one.rewriter == "opro" else one
+
+    rows = tuple(replace(row, a=arm(row.a), b=arm(row.b)) for row in experiment.rows)
+    return replace(experiment, rows=rows, sets=tuple(map(str, found.held_out)))
+
+
 def _arm(entry: Mapping[str, Any]) -> Arm:
-    """An arm, checked; `opro` is in the tables of others and is not built."""
+    """An arm, checked."""
     rewriter = entry.get("rewriter", "none")
-    if rewriter not in (*REWRITERS, *PLANNED):
+    if rewriter not in REWRITERS:
         raise ValueError(f"unknown rewriter {rewriter!r}; known: {', '.join(REWRITERS)}")
     iterations = entry.get("iterations", 1)
     if not (isinstance(iterations, int) and iterations >= 1):
@@ -93,4 +107,4 @@ def _renamed(arm: Arm, targets: Mapping[str, str]) -> Arm:
 
 
 def _name(target: str, rewriter: str, iterations: int) -> str:
-    return f"{target}+{rewriter}" + (f"x{iterations}" if iterations > 1 else "")
+    return f"{target}+{rewriter.partition(':')[0]}" + (f"x{iterations}" if iterations > 1 else "")

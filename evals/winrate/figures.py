@@ -5,8 +5,8 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from bpo_model.compare.stats import Summary
 from evals.winrate.published import Cited
-from evals.winrate.stats import Summary
 
 LEAST = 5.0
 """Points on either side of 0 that are always shown, so that nothing looks large."""

@@ -12,34 +12,9 @@ params = {temperature = 0, max_tokens = 1024}
 
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
-from evals.winrate.budget import Budget
-from evals.winrate.chat import OpenAIChat
-
-
-@dataclass(frozen=True, slots=True)
-class ModelSpec:
-    """One alias."""
-
-    base_url: str
-    model: str
-    api_key_env: str | None = None
-    """The variable that holds the key; the key itself is never written down."""
-    price_in: float | None = None
-    """USD for a million tokens read; None is unknown, and never counted as 0."""
-    price_out: float | None = None
-    concurrency: int = 8
-    params: Mapping[str, Any] = field(default_factory=dict)
-
-    def connect(self, budget: Budget) -> OpenAIChat:
-        """A chat; connects with the first call."""
-        return OpenAIChat(
-            self.base_url, self.model, self.api_key_env, params=self.params, concurrency=self.concurrency,
-            price_in=self.price_in, price_out=self.price_out, budget=budget,
-        )  # fmt: skip
+from bpo_model.compare.endpoint import ModelSpec
 
 
 def load_models(file: Path) -> dict[str, ModelSpec]:

@@ -1,36 +1,23 @@
 """What a run will take, before anything is spent; needs neither network nor keys."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from statistics import fmean
 
+from bpo_model.compare.endpoint import ModelSpec
+from bpo_model.compare.expense import (
+    ANSWER_TOKENS,
+    CHARACTERS_PER_TOKEN,
+    INSTRUCTION_TOKENS,
+    VERDICT_TOKENS,
+    Line,
+    line_of,
+    total_usd,
+)
+from bpo_model.compare.types import Item
 from evals.winrate.experiments import Row
-from evals.winrate.models import ModelSpec
-from evals.winrate.types import Item
 
-CHARACTERS_PER_TOKEN = 4.0
-ANSWER_TOKENS = 350
-"""Of one answer, as in the paper's sets with chat models."""
-VERDICT_TOKENS = 250
-INSTRUCTION_TOKENS = 300
-"""Of a judge's template."""
-SECONDS_PER_CALL = 8.0
 REWRITE_GROWTH = 1.6
 """Length of a rewritten prompt over the original's (docs/speed.md, BPO-test)."""
-
-
-@dataclass(frozen=True, slots=True)
-class Line:
-    """What one model has to do."""
-
-    role: str
-    model: str
-    calls: int
-    tokens_in: int
-    tokens_out: int
-    usd: float | None
-    """None: the price is unknown."""
-    minutes: float
 
 
 def plan(
@@ -50,15 +37,15 @@ def plan(
         rewriters = [rewriter for target, rewriter, _ in asked if target == alias]
         reads = sum(prompt * (1 if rewriter in {"none", "identity"} else REWRITE_GROWTH) for rewriter in rewriters)
         calls = len(rewriters) * len(items) * replicates
-        lines.append(_line("target", alias, spec, calls, reads * len(items) * replicates, ANSWER_TOKENS * calls))
+        lines.append(line_of("target", alias, spec, calls, reads * len(items) * replicates, ANSWER_TOKENS * calls))
     for alias, spec in judges.items():
         calls = len(rows) * len(items) * orders * replicates
         reads = (prompt + 2 * ANSWER_TOKENS + INSTRUCTION_TOKENS) * calls
-        lines.append(_line("judge", alias, spec, calls, reads, VERDICT_TOKENS * calls))
+        lines.append(line_of("judge", alias, spec, calls, reads, VERDICT_TOKENS * calls))
     return lines
 
 
-def to_text(lines: Sequence[Line], rows: int, items: int) -> str:
+def to_text(lines: list[Line], rows: int, items: int) -> str:
     """The plan as a table, with a total that is unknown as soon as one price is."""
     head = f"{rows} comparisons of {items} items\n\n{'':8}{'model':24}{'calls':>10}{'tokens in':>14}{'out':>12}"
     text = [f"{head}{'USD':>10}{'minutes':>10}"]
@@ -66,13 +53,7 @@ def to_text(lines: Sequence[Line], rows: int, items: int) -> str:
         usd = "unknown" if line.usd is None else f"{line.usd:.2f}"
         counts = f"{line.calls:>10,}{line.tokens_in:>14,}{line.tokens_out:>12,}"
         text.append(f"{line.role:8}{line.model:24}{counts}{usd:>10}{line.minutes:>10.0f}")
-    prices = [line.usd for line in lines]
-    total = "unknown" if None in prices else f"{sum(price or 0 for price in prices):.2f}"
+    usd_of_all = total_usd(lines)
+    total = "unknown" if usd_of_all is None else f"{usd_of_all:.2f}"
     text.append(f"\ntotal: {sum(line.calls for line in lines):,} calls, USD {total}")
     return "\n".join(text)
-
-
-def _line(role: str, alias: str, spec: ModelSpec, calls: int, reads: float, writes: float) -> Line:
-    known = spec.price_in is not None and spec.price_out is not None
-    usd = (reads * (spec.price_in or 0) + writes * (spec.price_out or 0)) / 1e6 if known else None
-    return Line(role, alias, calls, round(reads), round(writes), usd, calls * SECONDS_PER_CALL / spec.concurrency / 60)

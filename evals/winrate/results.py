@@ -8,22 +8,18 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from bpo_model.compare.diagnostics import MAX_FLIPS, MAX_INVALID
+from bpo_model.compare.stats import Summary, summarize
+from bpo_model.compare.store import FILES, Record, Stage, read, read_all
+from bpo_model.compare.types import Judgment
 from bpo_model.files import write_text
 from evals.winrate.figures import forest, iterations, shares
 from evals.winrate.page import to_html
 from evals.winrate.published import cited
-from evals.winrate.stats import Summary, summarize
-from evals.winrate.store import FILES, Record, Stage, read, read_all
 from evals.winrate.tables import to_csv, to_json, to_markdown
-from evals.winrate.types import Judgment
 
 VERDICTS = "verdicts.jsonl"
 DISAGREEMENTS = 20
-MAX_INVALID = 0.02
-"""A judge that is unreadable more often than this is the wrong judge."""
-
-MAX_FLIPS = 50.0
-"""Per cent of the items; GPT-4 flips in 12.9% of them (lm-sys/FastChat issue 3911)."""
 
 
 def save_verdicts(folder: Path, judgments: Sequence[Judgment]) -> None:

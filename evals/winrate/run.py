@@ -1,46 +1,21 @@
-"""Run an experiment: prompts, answers, verdicts. Every call is one record, and none is made twice.
-
-A record's key holds all that determines it: a changed judge text repeats only judgments, a changed
-rewriter everything behind it, and the answer to the same bytes serves all arms, rows and adapters.
-"""
+"""Run an experiment: prompts, answers, verdicts, through `bpo_model.compare.calls`."""
 
 import asyncio
 import hashlib
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
-from bpo_model import BPOError
+from bpo_model.compare.budget import BudgetSpentError
+from bpo_model.compare.calls import Calls, Judge, Model
+from bpo_model.compare.store import Record, Store, key_of
+from bpo_model.compare.types import Arm, Item, Judgment, Order
 from evals.winrate.arms import Rewriter, rewriter
-from evals.winrate.budget import BudgetSpentError
-from evals.winrate.chat import ChatError
 from evals.winrate.experiments import Row
-from evals.winrate.judging import Template, ask_judge
-from evals.winrate.store import Record, Stage, Store, key_of
-from evals.winrate.types import Arm, Chat, Item, Judgment, Message, Order
 from evals.winrate.via import Route
 
 WINDOW = 64
 """Items under way at once; the endpoints' own limits decide how many calls that are."""
-
-
-@dataclass(frozen=True, slots=True)
-class Model:
-    """A target or a judge."""
-
-    chat: Chat
-    name: str
-    """Part of every key: a model of the same name elsewhere must be called otherwise."""
-    params: Mapping[str, Any] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
-class Judge:
-    """A model, and how it is asked."""
-
-    name: str
-    model: Model
-    template: Template
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,16 +79,12 @@ def _orders(setup: Setup, item: Item) -> Sequence[Order]:
 
 
 class _Work:
-    """One run: finds records, or makes them."""
+    """One run: what is asked for, and the calls that this takes."""
 
     def __init__(self, setup: Setup, store: Store) -> None:
-        self._setup, self._store = setup, store
-        self._under_way: dict[str, asyncio.Task[Record]] = {}
+        self._setup, self._calls = setup, Calls(store)
         self._rewriters: dict[Arm, Rewriter] = {}
-
-    async def finish(self) -> None:
-        """Wait for calls that are under way and shared: they are paid for, and clients and store are still open."""
-        await asyncio.gather(*self._under_way.values(), return_exceptions=True)
+        self.finish = self._calls.finish
 
     async def judged(self, row: Row, judge: Judge, item: Item, order: Order, replicate: int) -> Judgment:
         """One verdict; equal answers are a tie without a call."""
@@ -129,34 +100,15 @@ class _Work:
             return Judgment(**common, status="error", winner=None)
         if texts[0] == texts[1]:
             return Judgment(**common, status="identical", winner="tie")
-        record = await self._verdict(judge, item, texts, order, replicate)
+        record = await self._calls.verdict(judge, item, texts, order, replicate)
         keys = {"a_key": a["key"], "b_key": b["key"], "key": record["key"]}
         return Judgment(**common, status=record["status"], winner=record.get("winner"), details=keys)
-
-    async def _verdict(self, judge: Judge, item: Item, texts: Sequence[str], order: Order, replicate: int) -> Record:
-        model, template = judge.model, judge.template
-        inputs = {"question": item.prompt, "a": texts[0], "b": texts[1], "order": order}
-        key = key_of("judge", inputs, model.name, model.params, template.sha, replicate)
-
-        async def make() -> dict[str, Any]:
-            asked = await ask_judge(model.chat, item, texts[0], texts[1], order, template, **model.params)
-            return {"status": asked.status, "winner": asked.winner, "order": order, "item": item.id, **asked.details()}
-
-        return await self._once("judge", key, make)
 
     async def _answer(self, arm: Arm, item: Item, replicate: int) -> Record:
         prepared = await self._prompt(arm, item)
         if prepared["status"] == "error":
             return prepared
-        messages: list[Message] = prepared["messages"]
-        target = self._setup.targets[arm.target]
-        key = key_of("answer", messages, target.name, target.params, replicate=replicate)
-
-        async def make() -> dict[str, Any]:
-            reply = await target.chat(messages, **target.params)
-            return {"status": "ok", "item": item.id, "messages": messages, **asdict(reply)}
-
-        return await self._once("answer", key, make)
+        return await self._calls.answer(self._setup.targets[arm.target], prepared["messages"], item.id, replicate)
 
     async def _prompt(self, arm: Arm, item: Item) -> Record:
         rewrite = self._rewriter(arm)
@@ -170,7 +122,7 @@ class _Work:
         async def make() -> dict[str, Any]:
             return {"status": "ok", "item": item.id, "messages": await rewrite(item)}
 
-        return await self._once("rewrite", key, make)
+        return await self._calls.once("rewrite", key, make)
 
     def _rewriter(self, arm: Arm) -> Rewriter:
         """One for each arm."""
@@ -181,22 +133,3 @@ class _Work:
                 target=setup.targets[arm.target].chat, seed=setup.seed,
             )  # fmt: skip
         return self._rewriters[arm]
-
-    async def _once(self, stage: Stage, key: str, make: Callable[[], Awaitable[dict[str, Any]]]) -> Record:
-        """The record of a key: found, under way already, or made now."""
-        found = self._store.get(stage, key)
-        if found is not None:
-            return found
-        if key not in self._under_way:
-            self._under_way[key] = asyncio.ensure_future(self._make(stage, key, make))
-        return await asyncio.shield(self._under_way[key])
-
-    async def _make(self, stage: Stage, key: str, make: Callable[[], Awaitable[dict[str, Any]]]) -> Record:
-        """Call, and keep what came of it, a failure included."""
-        try:
-            body = await make()
-        except (ChatError, BPOError) as error:
-            body = {"status": "error", "error": f"{type(error).__name__}: {error}"}
-        record = {"key": key, **body}
-        self._store.put(stage, record)
-        return record

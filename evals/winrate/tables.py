@@ -6,10 +6,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
-from evals.winrate.estimate import Estimate
-from evals.winrate.power import more_needed
+from bpo_model.compare.estimate import Estimate
+from bpo_model.compare.power import more_needed
+from bpo_model.compare.stats import Summary, holm
 from evals.winrate.published import Cited
-from evals.winrate.stats import Summary, holm
 
 Published = Mapping[str, Cited]
 """The paper's delta win rates by row name."""

@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any, TypeAlias
 
 from bpo_integrations.step import OptimizerLike, RewriteStep
-from evals.winrate.types import Message
+from bpo_model.compare.types import Message
 
 Route: TypeAlias = Callable[[str], Awaitable[list[Message]]]
 """A prompt -> the messages that the LLM would get."""

@@ -4,7 +4,7 @@ import random
 from collections.abc import Callable, Mapping, Sequence
 from typing import TypeAlias
 
-from evals.winrate.types import Judgment, Order, Status, Winner
+from bpo_model.compare.types import Judgment, Order, Status, Winner
 
 Judge: TypeAlias = Callable[[Order, int, int], Winner]
 """From the order and both answers' lengths."""

@@ -4,9 +4,9 @@ from typing import Any
 
 import pytest
 
+from bpo_model.compare.types import Item, Reply
 from bpo_model.testing import FakeOptimizer
 from evals.winrate.arms import SUFFIX, rewriter
-from evals.winrate.types import Item, Reply
 from evals.winrate.via import VIAS
 
 PROMPTS = [
@@ -82,5 +82,5 @@ async def test_direct_asks_the_target_once_and_keeps_braces() -> None:
 
 
 async def test_an_unknown_rewriter_is_named() -> None:
-    with pytest.raises(ValueError, match="unknown rewriter 'opro'; known: none, identity, bpo"):
-        await sent("opro", FakeOptimizer())
+    with pytest.raises(ValueError, match="unknown rewriter 'magic'; known: none, identity, bpo"):
+        await sent("magic", FakeOptimizer())

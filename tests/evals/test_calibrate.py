@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 
+from bpo_model.compare.calls import Judge, Model
+from bpo_model.compare.judging import PAIRWISE
+from bpo_model.compare.store import Store
+from bpo_model.compare.types import Item, Reply
 from evals.winrate.calibrate import Calibration, calibrate
-from evals.winrate.judging import PAIRWISE
-from evals.winrate.run import Judge, Model
-from evals.winrate.store import Store
-from evals.winrate.types import Item, Reply
 
 ITEMS = [
     Item(f"bpo_test/{n}", "bpo_test", f"question {n}", "", *(("good", "bad" * 9) if n % 3 else ("good" * 9, "bad")))

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 from bpo_model import GenerationError
+from bpo_model.compare.types import Message, Reply
 from bpo_model.testing import FakeOptimizer, add_please
 from evals.quality.__main__ import main
 from evals.quality.checks import CHECKS, passes
@@ -23,7 +24,6 @@ from evals.quality.measures import paired, share, sign_flip_p, spread
 from evals.quality.report import to_markdown
 from evals.quality.tasks import MATH, Task, load_tasks, prevented, score, summary
 from evals.quality.texts import chrf, distinct
-from evals.winrate.types import Message, Reply
 
 TASKS = load_tasks()
 

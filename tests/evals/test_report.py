@@ -9,12 +9,12 @@ from typing import Any
 
 import pytest
 
+from bpo_model.compare.stats import Summary, summarize
+from bpo_model.compare.types import Judgment, Order, Winner
 from evals.winrate.figures import forest, iterations, shares
 from evals.winrate.page import to_html
 from evals.winrate.published import Cited
-from evals.winrate.stats import Summary, summarize
 from evals.winrate.tables import to_csv, to_json, to_markdown
-from evals.winrate.types import Judgment, Order, Winner
 
 ORDERS: tuple[Order, Order] = ("ab", "ba")
 

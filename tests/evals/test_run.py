@@ -9,16 +9,17 @@ from typing import Any
 
 import pytest
 
+from bpo_model.compare.budget import BudgetSpentError
+from bpo_model.compare.calls import Judge, Model
+from bpo_model.compare.chat import ChatError
+from bpo_model.compare.judging import PAIRWISE
+from bpo_model.compare.stats import summarize
+from bpo_model.compare.store import Store
+from bpo_model.compare.types import Arm, Item, Judgment, Message, Reply
 from bpo_model.testing import FakeOptimizer
-from evals.winrate.budget import BudgetSpentError
-from evals.winrate.chat import ChatError
 from evals.winrate.experiments import Row
-from evals.winrate.judging import PAIRWISE
 from evals.winrate.results import load_verdicts, report, save_verdicts
-from evals.winrate.run import Judge, Model, Setup, run
-from evals.winrate.stats import summarize
-from evals.winrate.store import Store
-from evals.winrate.types import Arm, Item, Judgment, Message, Reply
+from evals.winrate.run import Setup, run
 from evals.winrate.via import VIAS
 
 ITEMS = [
