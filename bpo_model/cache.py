@@ -10,14 +10,14 @@ import json
 import re
 import threading
 from collections import OrderedDict
-from typing import Protocol
+from typing import Literal, Protocol
 
 from bpo_model.after_fork import reset_after_fork
 from bpo_model.engines.base import Candidate, Request
 
 ENTRIES = 4096
 """Candidates kept in memory, the newest used ones; a few hundred bytes each."""
-_SECRET = re.compile(
+SECRET = re.compile(
     r"\b(?:sk|pk|rk|ghp|gho|ghs|github_pat|glpat|xox[abprs]|hf|npm|pypi|AKIA|ASIA|AIza)[-_A-Za-z0-9]{12,}"
     r"|-----BEGIN |\beyJ[\w-]{8,}\.[\w-]{8,}"
     r"|\b(?:password|passwd|secret|token|api[ _-]?key)\b(?:\W{0,3}[:=]\W{0,3}| is )\S{6,}"
@@ -25,6 +25,10 @@ _SECRET = re.compile(
     re.IGNORECASE,
 )
 """Known key formats, `password: ...`, and any long mix of letters and digits."""
+
+
+_ENDS: tuple[Literal["stop", "length"], ...] = ("stop", "length")
+"""How a candidate that is kept may have ended; another end, as in a damaged file, must not come back as one of them."""
 
 
 class Cache(Protocol):
@@ -98,11 +102,11 @@ class ModelCache:
         if found is None:
             return None
         text, finish = found
-        return Candidate(text, 0, 0, "length" if finish == "length" else "stop")
+        return Candidate(text, 0, 0, finish) if finish in _ENDS else None
 
     def put(self, request: Request, candidate: Candidate) -> None:
         """See `Cache`."""
-        if candidate.finish != "cancelled" and not _SECRET.search(candidate.text):
+        if candidate.finish in _ENDS and not SECRET.search(candidate.text):
             self._store.write(self._key(request), candidate.text, candidate.finish)
 
     def _key(self, request: Request) -> bytes:

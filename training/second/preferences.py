@@ -13,7 +13,6 @@ The first two are what the second round is for; the others keep it from learning
 """
 
 import argparse
-import hashlib
 import json
 import sys
 from collections import Counter
@@ -28,8 +27,8 @@ from bpo_model.files import write_text
 
 Kind: TypeAlias = Literal["contract", "safety", "restraint", "effort"]
 
-MOST_REJECTED = 2
-"""Failing drafts of one prompt that become rows: more would let a few bad prompts outweigh the rest."""
+MOST_REJECTED = 1
+"""Failing drafts of one prompt that become rows: with more, a few bad prompts outweigh the rest."""
 
 SMALL = 3
 """New words from which on a change is worth restraining: a corrected capital or typo is not."""
@@ -91,7 +90,10 @@ def preferences(of: Drafts) -> list[Preference]:
 
 
 def _contract(of: Drafts, failed: Sequence[str], passed: Sequence[str], reference: str) -> Iterator[Preference]:
-    """Passing drafts first, since they are what the optimizer can already write."""
+    """Passing drafts first, since they are what the optimizer can already write; of several the shortest.
+
+    Every added word is one that may be wrong, and DPO makes texts longer by itself.
+    """
     for number, bad in enumerate(failed[:MOST_REJECTED]):
         good = passed or ([reference] if reference else [])
         if UNSAFE.search(of.instruction):
@@ -99,7 +101,7 @@ def _contract(of: Drafts, failed: Sequence[str], passed: Sequence[str], referenc
         elif not good:
             good = [of.instruction]
         if good:
-            yield Preference(f"{of.id}~c{number}", "contract", of.instruction, _pick(of, good, number), bad)
+            yield Preference(f"{of.id}~c{number}", "contract", of.instruction, min(good, key=len), bad)
 
 
 def _safety(of: Drafts, reference: str) -> Iterator[Preference]:
@@ -119,11 +121,6 @@ def _restraint(of: Drafts, passed: Sequence[str], reference: str) -> Iterator[Pr
 def _effort(of: Drafts, reference: str) -> Iterator[Preference]:
     if reference not in ("", of.instruction) and not set(of.drafts) - {of.instruction}:
         yield Preference(f"{of.id}~e", "effort", of.instruction, reference, of.instruction)
-
-
-def _pick(of: Drafts, good: Sequence[str], number: int) -> str:
-    """One of them, the same in every run."""
-    return good[hashlib.sha256(f"{of.id} {number}".encode()).digest()[0] % len(good)]
 
 
 if __name__ == "__main__":
