@@ -3,7 +3,9 @@
 import logging
 import time
 from collections.abc import Iterator, Sequence
+from concurrent.futures import Future
 
+from bpo_model.background import run_in_background
 from bpo_model.checkpoint import Checkpoint
 from bpo_model.config import Options
 from bpo_model.errors import BPOError, PromptError
@@ -51,6 +53,16 @@ class Call:
             self._generations.run(self._flow(index, prompt) for index, prompt in enumerate(self._prompts))
         except Exception as error:  # noqa: BLE001  # a closed worker, or a defect: fail open
             self._failure = _describe(error)
+
+    def start(self) -> Future[None]:
+        """Run in a background thread; where there is none to be had, the originals go out."""
+        try:
+            return run_in_background(self.run)
+        except RuntimeError as error:  # the system gives no thread, or the interpreter is leaving
+            self._failure = _describe(error)
+            failed: Future[None] = Future()
+            failed.set_result(None)
+            return failed
 
     def finish(self) -> list[OptimizedPrompt]:
         """Results in the order of the prompts; what is not done by now is given up."""

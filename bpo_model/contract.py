@@ -9,7 +9,7 @@ Deterministic and without a model, so that anyone can run it on any rewrite, our
 
 from collections.abc import Callable
 
-from bpo_model.checks import demands, form, kept, meaning
+from bpo_model.checks import demands, form, kept, meaning, safety
 from bpo_model.config import LengthBudget
 from bpo_model.schema import Violation
 from bpo_model.split import split
@@ -46,6 +46,7 @@ CHECKS: dict[str, Check] = {
         form.same_language,
         form.still_a_request,
         form.no_answer,
+        safety.no_harm_helped,
     )
 }
 """All checks by the name that users see; `within_length` and `joins_context` need more and come extra."""

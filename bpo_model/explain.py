@@ -6,6 +6,7 @@ the words that earned it.
 """
 
 import re
+from collections import Counter
 from difflib import SequenceMatcher
 
 from bpo_model.checks.safety import UNSAFE
@@ -13,6 +14,9 @@ from bpo_model.schema import Edit, LabelledStrategy, Strategy
 
 MAX_DIFF_TOKENS = 2000
 """Longer changed stretches are one edit: a word diff is quadratic at worst."""
+MAX_DIFF_PAIRS = 200_000
+"""So are those with more pairs of equal tokens, such as rows of dashes, which cost up to 10 µs each; prose within the
+gate's 250 words has 160,000 at most."""
 
 _TOKEN = re.compile(r"\w+(?:['’-]\w+)*|\s+|[^\w\s]")
 _CLAUSE = re.compile(r"[^.?!;\n]+[.?!;]?")
@@ -64,10 +68,16 @@ def _opcodes(before: list[str], after: list[str]) -> list[tuple[str, int, int, i
     while end < min(len(before), len(after)) - start and before[-1 - end] == after[-1 - end]:
         end += 1
     left, right = before[start : len(before) - end], after[start : len(after) - end]
-    if max(len(left), len(right)) > MAX_DIFF_TOKENS:
+    if max(len(left), len(right)) > MAX_DIFF_TOKENS or _pairs(left, right) > MAX_DIFF_PAIRS:
         return [("replace", start, len(before) - end, start, len(after) - end)]
     codes = SequenceMatcher(None, left, right, autojunk=False).get_opcodes()
     return [(kind, i + start, j + start, k + start, m + start) for kind, i, j, k, m in codes]
+
+
+def _pairs(left: list[str], right: list[str]) -> int:
+    """Pairs of equal tokens: what difflib looks at."""
+    counts = Counter(right)
+    return sum(counts[token] for token in left)
 
 
 def _offsets(tokens: list[str]) -> list[int]:

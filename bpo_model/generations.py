@@ -107,9 +107,11 @@ class Generations:
         """Remember a finished candidate, and wake `run`."""
         with self._lock:
             self._pending.discard(future)
-        if not future.cancelled() and isinstance(candidate := future.result(), Candidate):
-            self._cache.put(request, candidate)
-        self._wake.set()
+        try:
+            if not future.cancelled() and isinstance(candidate := future.result(), Candidate):
+                self._cache.put(request, candidate)
+        finally:
+            self._wake.set()  # else a cache that fails would stop the call for ever
 
 
 def _done(candidate: Candidate) -> Future[Generated]:

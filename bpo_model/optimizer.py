@@ -7,7 +7,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Unpack
 
-from bpo_model.background import run_in_background
 from bpo_model.cache import NoCache
 from bpo_model.call import Call
 from bpo_model.checkpoint import Checkpoint, load_checkpoint
@@ -117,7 +116,7 @@ class PromptOptimizer:
             if call.seconds_left is None:
                 call.run()
             else:
-                wait([run_in_background(call.run)], call.seconds_left)
+                wait([call.start()], call.seconds_left)
         finally:
             results = call.finish()
         return self._handed_out(results, options)
@@ -130,7 +129,7 @@ class PromptOptimizer:
     async def aoptimize_batch(self, prompts: Sequence[Prompt], **overrides: Unpack[Overrides]) -> list[OptimizedPrompt]:
         """Like `optimize_batch`, without blocking the event loop; cancelling the task stops the model."""
         options, call = self._call(prompts, overrides)
-        done = asyncio.wrap_future(run_in_background(call.run))
+        done = asyncio.wrap_future(call.start())
         try:
             await asyncio.wait([done], timeout=call.seconds_left)
         finally:

@@ -147,14 +147,14 @@ def _lead_length(lines: list[str], fenced: list[bool]) -> int:
     A line that works on text ("translate this", "explain:") ends the request: what follows
     is its data, even if that asks something too.
     """
-    count, one_paragraph = 0, all(line.strip() for line in lines)
+    count, one_paragraph, only_persona = 0, all(line.strip() for line in lines), True
     for line, in_fence in zip(lines, fenced, strict=True):
-        if not line.strip() and count and all(not text.strip() or _PERSONA.match(text) for text in lines[:count]):
+        if not line.strip() and count and only_persona:
             count += 1  # a persona is no request by itself
             continue
         if in_fence or not line.strip() or not _is_request(line) or (count and _is_data(line)):
             break
-        count += 1
+        count, only_persona = count + 1, only_persona and bool(_PERSONA.match(line))
         if _POINTS_TO_CONTEXT.search(line) or (one_paragraph and TEXT_OPERATIONS.intersection(words(line))):
             break
     return count

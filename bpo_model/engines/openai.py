@@ -17,8 +17,9 @@ from typing import Any
 
 from bpo_model.after_fork import reset_after_fork
 from bpo_model.engines.base import CANCELLED, Candidate, Generated, Request, never
+from bpo_model.engines.http_client import bounded_client, require_openai
 from bpo_model.engines.settings import OpenAICompatible
-from bpo_model.errors import GenerationError, MissingDependencyError
+from bpo_model.errors import GenerationError
 from bpo_model.template import RenderedPrompt
 
 POLL_S = 0.05  # how often a waiting call asks whether it is cancelled
@@ -57,7 +58,7 @@ class OpenAIEngine:
 
     def __init__(self, settings: OpenAICompatible) -> None:
         """Connects with the first request; raises MissingDependencyError without the extra `openai`."""
-        _require_openai()
+        require_openai()
         self.slots = settings.concurrency
         self._settings = settings
         self._connection: _Connection | None = None
@@ -124,7 +125,7 @@ class _Connection:
             base_url=settings.base_url,
             max_retries=settings.retries,
             timeout=settings.timeout_s,
-            http_client=openai.DefaultAsyncHttpxClient(follow_redirects=False),  # prompts go to base_url only
+            http_client=bounded_client(),
         )
         self._places = asyncio.Semaphore(settings.concurrency)
         self._loop = asyncio.new_event_loop()
@@ -183,18 +184,11 @@ class _Connection:
             return f"{where} answered {error.status_code}{hint}: {said or error.body or 'without a reason'}"
         if isinstance(error, openai.APITimeoutError | TimeoutError):
             return f"{where} did not answer within timeout_s={settings.timeout_s:g}: raise it, or lower concurrency"
+        if isinstance(error.__cause__, GenerationError):
+            return f"{where}: {error.__cause__}"
         if isinstance(error, openai.APIConnectionError):
             return f"could not reach {where} ({error.__cause__!r}): start the server there, or correct base_url"
         return f"{where}: {type(error).__name__}: {error}"
-
-
-def _require_openai() -> None:
-    """Raise unless the client library is there."""
-    try:
-        import openai  # noqa: F401
-    except ImportError as error:
-        what = "bpo_model.engines.openai needs openai, which is not installed."
-        raise MissingDependencyError(f'{what} Install it with: pip install "bpo-model[openai]"') from error
 
 
 def _http_request(settings: OpenAICompatible, request: Request) -> tuple[str, dict[str, Any]]:

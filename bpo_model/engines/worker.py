@@ -13,11 +13,12 @@ import weakref
 from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass, field
+from itertools import islice
 
 from bpo_model.after_fork import reset_after_fork
-from bpo_model.engines.base import Engine, Generated, Request
+from bpo_model.engines.base import Candidate, Engine, Generated, Request
 from bpo_model.errors import BPOError, GenerationError
 from bpo_model.log import log_failure
 
@@ -91,7 +92,12 @@ class Worker:
                 raise GenerationError("the model was closed; make a new PromptOptimizer")
             for request, future in zip(requests, futures, strict=True):
                 self._enqueue(request, future)
-            self._ensure_threads()
+            try:
+                self._ensure_threads()
+            except RuntimeError as error:  # the system gives no thread; a later call may get one
+                for future in futures:
+                    future.cancel()
+                raise GenerationError(f"no thread for the model: {error}") from error
             self._changed.notify(len(requests))
         return futures
 
@@ -120,12 +126,14 @@ class Worker:
         if len(self._threads) < slots and len(self._queue) > self._idle:
             # Daemons, because a model may run for minutes; `close` stops them before the exit.
             thread = threading.Thread(target=self._serve, name="bpo-worker", daemon=True)
-            self._threads.append(thread)
-            thread.start()
+            # Those that run take the work if there is no thread for one more; the first must start.
+            with suppress(RuntimeError) if self._threads else nullcontext():
+                thread.start()
+                self._threads.append(thread)
 
     def _serve(self) -> None:
         """What a thread does: take what waits, generate, hand out, again."""
-        with suppress(Exception):  # the first `_generate` meets the same error and reports it
+        with suppress(BaseException):  # the first `_generate` meets the same error and reports it
             _ = self.engine
         while batch := self._take():
             results = self._generate(batch)
@@ -156,23 +164,39 @@ class Worker:
         limit = getattr(self._engine, "batch", DEFAULT_BATCH)
         while self._queue and len(batch) < limit:
             item = self._queue.popleft()
-            batch += [] if item.abandoned else [item]
+            if not item.abandoned:
+                batch.append(item)
+            elif self._open.get(item.request) is item:
+                del self._open[item.request]  # else every deadline that passes would keep a prompt in memory
         return batch
 
     def _generate(self, batch: list[_Item]) -> list[Generated]:
         """The engine's results; whatever it raises is the result of every item."""
         try:
-            results = self.engine.generate(
+            given = self.engine.generate(
                 [item.request for item in batch], lambda: all(item.abandoned for item in batch)
             )
-        except Exception as error:  # noqa: BLE001  # whatever an engine raises, the worker goes on
+            results = [_checked(result) for result in islice(given, len(batch) + 1)]
+        except BaseException as error:  # noqa: BLE001  # whatever an engine raises: without this thread all would wait
             return [_as_error(error)] * len(batch)
         if len(results) != len(batch):
-            return [GenerationError(f"the engine gave {len(results)} results for {len(batch)} requests")] * len(batch)
+            got = str(len(results)) if len(results) < len(batch) else "too many"
+            return [GenerationError(f"the engine gave {got} results for {len(batch)} requests")] * len(batch)
         return results
 
 
-def _as_error(error: Exception) -> Generated:
+def _checked(result: object) -> Generated:
+    """What an engine returned for one request, if it is what the protocol says; else the error that it is not."""
+    if isinstance(result, GenerationError):
+        return result
+    if not isinstance(result, Candidate):
+        return GenerationError(f"the engine gave {type(result).__name__} where a Candidate belongs")
+    if not isinstance(result.text, str):
+        return GenerationError(f"the engine gave a Candidate whose text is {type(result.text).__name__}")
+    return result
+
+
+def _as_error(error: BaseException) -> Generated:
     """An exception as the value that callers expect; unexpected ones are logged."""
     if isinstance(error, GenerationError):
         return error
