@@ -7,7 +7,7 @@ PROMPT ?= tell me about harry potter
 DATA ?= ../shared/data/pairs
 RUN ?= runs/default
 PROMPTS ?= ../shared/data/testsets/bpo_test.json
-ADAPTERS := openai,langchain,langchain-agents,llama-index,dspy,litellm,mcp
+ADAPTERS := openai,langchain,langchain-agents,llama-index,dspy,litellm,mcp,ui,prove
 # Unexpanded, so that make leaves "$$800" in a prompt alone.
 export BPO_PROMPT := $(value PROMPT)
 

@@ -22,6 +22,10 @@ def test_the_wheel_holds_the_two_libraries_and_the_weights(tmp_path: Path) -> No
         "weights/README.md",
         "py.typed",
         "function_words.txt",
+        "checks/names_in_lower_case.txt",
+        "ui/static/index.html",
+        "ui/static/app.js",
+        "ui/static/app.css",
     ]
     assert [name for name in wanted if f"bpo_model/{name}" not in names] == []
     assert any(name.endswith("licenses/LICENSE") for name in names)
