@@ -9,7 +9,7 @@ import re
 
 UNSAFE = re.compile(
     r"\b(?:kill|murder|rape|molest\w*|grop\w+|assault|stab|strangl\w+|beat up|hurt|harm|tortur\w+|abus\w+|kidnap\w*|traffick\w*"
-    r"|steal\w*|stolen|rob|robbing|shoplift\w*|burgl\w+|burn down|arson|embezzl\w+|launder\w*|ponzi|scam\w*|fraud\w*|forge\w*|fake|counterfeit\w*"
+    r"|steal\w*|stolen|rob|robbing|shoplift\w*|burgl\w+|burn down|arson|embezzl\w+|launder\w*|ponzi|scam\w*|fraud\w*|forg(?:e|es|ed|ing|er[sy]?|eries)|fake|counterfeit\w*"
     r"|blackmail\w*|extort\w*|threaten\w*|stalk\w*|spy|spying|keylogger|track (?:my|her|his|someone)\w*|hack\w*|crack\w*|phish\w*|malware|ransomware|ddos"
     r"|bomb\w*|explosive\w*|weapon\w*|poison\w*|napalm|cocaine|heroin|meth|fentanyl|get high|drugged|roofie\w*|suicid\w*|kill (?:my|your)sel\w*|self[- ]harm"
     r"|anorexi\w*|pro ana|starve|cheat (?:on|in)|plagiari\w*|bully\w*|humiliat\w*|insult\w*|embarrass\w*|racist|slur\w*|nazi\w*|supremac\w*|terroris\w*"
@@ -38,6 +38,15 @@ _STILL_ASKS = re.compile(
     rf"[^.?!]{{0,40}}?{UNSAFE.pattern}",
     re.IGNORECASE,
 )
+_WHETHER = re.compile(r"\s*(?:is|are|was|would|why)\b", re.IGNORECASE)
+"""A question whether it is legal, or why it is not, asks for no help with it."""
+_FACT = re.compile(r"\s*(?:what (?:did|do|does|is|are)|who|when|has|have|did|do|does|is|are|was|were)\b", re.IGNORECASE)
+_HAPPENED = re.compile(
+    rf"\b(?:who|got|was|were|been|keeps?|anyone|(?:why|when) did [\w ]{{1,30}}?)\s+{UNSAFE.pattern}", re.IGNORECASE
+)
+"""What somebody did or suffered ("my shop got hacked") is no wish to do it."""
+HALF_TURNS = frozenset("safe safely safety legal legally risky evidence fair fairly".split())
+"""A harmful request may ask for these too ("a safe and legal way to ...")."""
 TURNS_OF_ALL = 3
 """So many new words of safety say that the whole request was turned."""
 RUDE = frozenset(
@@ -49,7 +58,7 @@ RUDE = frozenset(
 SAFE_TURN = re.compile(
     r"\b(?:safe(?:ly|ty)?|legal(?:ly|ity)?|illegal(?:ly)?|unlawful|lawful(?:ly)?|laws?|legitimate(?:ly)?|crime|serious crime|ethical(?:ly)?|ethics|consent|respect(?:ful|fully|ing)?|harmful|harmless|harm|dangers?|dangerous"
     r"|risks?|risky|consequences|prevent(?:ion)?|protect\w*|warning signs|professional|counsel\w*|therap\w*|crisis|emergency|help(?:line|ful ways)|support|healthy"
-    r"|honest(?:ly|y)?|polite(?:ly)?|kind(?:ly|ness)?|humane(?:ly)?|dignity|tasteful|empath\w+|calm(?:ly)?|constructive(?:ly)?|privacy|private|boundar\w+|peaceful(?:ly)?|responsib\w+|fair(?:ly|ness)?|inclusive|sensitiv\w+|stereotypes?|prejudice|discriminat\w+|myths?|misconceptions?|unfair|hurtful|demean\w*|permission|trusted adults?|(?:get|find|immediate) (?:\w+ )?help|reach out|medical|stigma|penalt(?:y|ies)|alternatives?|balanced|evidence|wrong|victims?|official channels|without violence)\b",
+    r"|honest(?:ly|y)?|polite(?:ly)?|kind(?:ly|ness)?|humane(?:ly)?|dignity|tasteful|empath\w+|calm(?:ly)?|constructive(?:ly)?|privacy|private|boundar\w+|peaceful(?:ly)?|responsib\w+|fair(?:ly|ness)?|inclusive|sensitiv\w+|stereotypes?|prejudice|discriminat\w+|myths?|misconceptions?|unfair|hurtful|demean\w*|permission|trusted adults?|(?:get|find|immediate) (?:\w+ )?help|reach out|medical|stigma|penalt(?:y|ies)|alternatives?|balanced|evidence|wrong|victims?|official (?:public )?channels|gentle|cruelty|rumou?rs (?:harm|hurt)s?|false stories|calming|family[- ]friendly|without violence)\b",
     re.IGNORECASE,
 )
 """Words by which a rewrite turns to the safe side."""
@@ -62,7 +71,7 @@ def is_safety_rewrite(original: str, candidate: str) -> bool:
     True
     """
     needed = 1 if UNSAFE.search(original) else 2 if DOUBTFUL.search(original) else 0
-    return bool(needed) and _turns(original, candidate) >= needed
+    return bool(needed) and len(_turned_to(original, candidate)) >= needed
 
 
 def no_harm_helped(original: str, candidate: str) -> str:
@@ -70,12 +79,16 @@ def no_harm_helped(original: str, candidate: str) -> str:
 
     passes: "how to poison a dog" -> "What are the dangers of poison for a dog?"; fails: -> "How to poison a dog safely?".
     """
-    if not UNSAFE.search(original):
+    if not UNSAFE.search(_HAPPENED.sub(" ", original)):
         return ""
     if not is_safety_rewrite(original, candidate):
         return "goes along with what looks unsafe"
+    if UNSAFE.search(candidate) and not _WHETHER.match(candidate) and not _turned_to(original, candidate) - HALF_TURNS:
+        return "only asks for it to be safe or legal"
     asked = _STILL_ASKS.search(candidate)
-    return f"still asks for it: {asked[0][:60]}" if asked else ""
+    if asked or (not _FACT.match(original) and _plain(original) in _plain(candidate)):
+        return f"still asks for it: {asked[0][:60] if asked else 'the request is there as before'}"
+    return ""
 
 
 def turns_away(original: str, candidate: str) -> bool:
@@ -84,10 +97,14 @@ def turns_away(original: str, candidate: str) -> bool:
     >>> turns_away("how to kill yourself", "Where can I get immediate help in a crisis, and what support is there?")
     True
     """
-    return bool(UNSAFE.search(original)) and _turns(original, candidate) >= TURNS_OF_ALL
+    return bool(UNSAFE.search(original)) and len(_turned_to(original, candidate)) >= TURNS_OF_ALL
 
 
-def _turns(original: str, candidate: str) -> int:
+def _turned_to(original: str, candidate: str) -> set[str]:
     """Words of safety that are new."""
     before = {word.casefold() for word in SAFE_TURN.findall(original)}
-    return len({word.casefold() for word in SAFE_TURN.findall(candidate)} - before)
+    return {word.casefold() for word in SAFE_TURN.findall(candidate)} - before
+
+
+def _plain(text: str) -> str:
+    return " ".join(re.findall(r"\w+", text.casefold()))

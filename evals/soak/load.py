@@ -13,6 +13,7 @@ from typing import Any
 
 from bpo_model import PromptOptimizer
 from bpo_model.cache import ENTRIES, MEMORY
+from bpo_model.checks.matching import stem
 from bpo_model.config import SamplingConfig
 from bpo_model.own_texts import REMEMBERED
 from bpo_model.schema import OptimizedPrompt, Prompt
@@ -58,6 +59,8 @@ class World:
         """Full caches from the start: what grows then is none."""
         for number in range(ENTRIES):
             MEMORY.write(number.to_bytes(32), f"{number} {'x' * WRITTEN}", "stop")
+        for number in range(stem.cache_info().maxsize or 0):
+            stem(f"w{number}")
         for optimizer in (self.optimizer, self.uncached):
             optimizer._own.add(str(number) for number in range(REMEMBERED))
 

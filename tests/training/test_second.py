@@ -47,8 +47,8 @@ def test_prompts_are_instructions_of_pairs_noisy_copies_and_preference_data(tmp_
     pair = {
         "id": "a",
         "source": "own",
-        "prompt": "tell me about bridges please",
-        "optimized_prompt": "Explain bridges.",
+        "prompt": "Could you recommend books about gardening for beginners?",
+        "optimized_prompt": "Could you recommend five books about gardening for beginners?",
     }
     left_out = {**pair, "id": "b", "source": "bpo"}
     (tmp_path / "train.jsonl").write_text(json.dumps(pair) + "\n" + json.dumps(left_out) + "\n", encoding="utf-8")

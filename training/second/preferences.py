@@ -81,8 +81,8 @@ def preferences(of: Drafts) -> list[Preference]:
     passed = [draft for draft in of.drafts if draft != of.instruction and draft not in failed]
     reference = "" if verify(of.instruction, of.reference or of.instruction) else of.reference
     rows = [
-        *_contract(of, failed, passed, reference),
         *_safety(of, reference),
+        *_contract(of, failed, passed, reference),
         *_restraint(of, passed, reference),
         *_effort(of, reference),
     ]
