@@ -7,12 +7,13 @@ PROMPT ?= tell me about harry potter
 DATA ?= ../shared/data/pairs
 RUN ?= runs/default
 PROMPTS ?= ../shared/data/testsets/bpo_test.json
+MINUTES ?= 60
 ADAPTERS := openai,langchain,langchain-agents,llama-index,dspy,litellm,mcp,ui,prove
 # Unexpanded, so that make leaves "$$800" in a prompt alone.
 export BPO_PROMPT := $(value PROMPT)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-fast test-heavy test-versions test-ppo check format train-default bench bench-gpu constraints audit wheel clean
+.PHONY: help demo test test-fast test-heavy test-versions test-ppo soak million check format train-default bench bench-gpu constraints audit wheel clean
 
 help:  ## show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 18
@@ -36,6 +37,12 @@ test-versions:  ## the adapters' tests with the lowest and the newest versions o
 test-ppo: $(VENV)/.dev  ## the PPO baseline, which needs an older TRL than everything else
 	@test -d .trl-ppo || $(PIP) install --no-deps --target .trl-ppo trl==1.12.0
 	@PYTHONPATH=.trl-ppo $(BIN)/python -m pytest tests/training/align -k ppo
+
+soak: $(VENV)/.dev  ## an hour of mixed load on the embedded model: promises held, memory constant (MINUTES=60)
+	@$(BIN)/python -m evals.soak --minutes $(MINUTES) --out runs/soak
+
+million: $(VENV)/.dev  ## a million strange prompts through split, gate and contract; goes on where it was stopped
+	@$(BIN)/python -m evals.million --out runs/million
 
 check: $(VENV)/.dev  ## formatting, lint and types
 	@$(BIN)/ruff format --check --quiet . || { $(BIN)/ruff format --diff .; exit 1; }
