@@ -86,13 +86,13 @@ def test_a_whole_run_writes_json_markdown_and_plot(tmp_path: Path) -> None:
     assert to_markdown(report | {"overheads": []}).count("(none)") == 1
 
 
-@pytest.mark.slow
+@pytest.mark.heavy
 def test_every_system_does_its_work() -> None:
     for name, make in SYSTEMS.items():
         assert make(None)("tell me about the history of tea") > 3, name
 
 
-@pytest.mark.slow
+@pytest.mark.heavy
 def test_the_gpu_script_runs_on_a_tiny_model(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(gpu, "TRAINING", ["--lora_r", "4", "--max_steps", "2", "--per_device_train_batch_size", "2"])
     assert gpu.main(["--out", str(tmp_path), "--size", "tiny", "--batch", "4", "--rounds", "1"]) == 0
