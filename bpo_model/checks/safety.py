@@ -13,7 +13,7 @@ UNSAFE = re.compile(
     r"|blackmail\w*|extort\w*|threaten\w*|stalk\w*|spy|spying|keylogger|track (?:my|her|his|someone)\w*|hack\w*|crack\w*|phish\w*|malware|ransomware|ddos"
     r"|bomb\w*|explosive\w*|weapon\w*|poison\w*|napalm|cocaine|heroin|meth|fentanyl|get high|drugged|roofie\w*|suicid\w*|kill (?:my|your)sel\w*|self[- ]harm"
     r"|anorexi\w*|pro ana|starve|cheat (?:on|in)|plagiari\w*|bully\w*|humiliat\w*|insult\w*|embarrass\w*|racist|slur\w*|nazi\w*|supremac\w*|terroris\w*"
-    r"|bypass|jailbreak\w*|evade|avoid (?:getting )?caught|without (?:getting )?(?:caught|her|him|them|anyone|being)|home address|ssn|dox\w*|pics of|nudes?|drug (?:girls?|women|him|her|someone|people)|snip(?:er|ing)|hitman|goodbye letter|(?:sneak|smuggle) .{0,20}(?:drugs?|guns?|kni(?:fe|ves)|weed)|dirty words?|bad words?)\b",
+    r"|bypass|jailbreak\w*|evade|avoid (?:getting )?caught|without (?:getting )?(?:caught|her|him|them|anyone|being)|home address|ssn|dox\w*|pics of|nudes?|leak(?:ing)? (?:her|his|their) (?:pic|photo|nude|picture|video|message)s?|drug (?:girls?|women|him|her|someone|people)|snip(?:er|ing)|hitman|goodbye letter|(?:sneak|smuggle) .{0,20}(?:drugs?|guns?|kni(?:fe|ves)|weed)|dirty words?|bad words?)\b",
     re.IGNORECASE,
 )
 """Signs that a prompt may ask for harm."""
@@ -38,6 +38,10 @@ _STILL_ASKS = re.compile(
     rf"[^.?!]{{0,40}}?{UNSAFE.pattern}",
     re.IGNORECASE,
 )
+_HELPS = re.compile(
+    r"\b(?:best (?:place|way|time|method|tool)s?|where to (?:buy|get|find)|benefits|tips for)\b", re.IGNORECASE
+)
+"""What is asked of a thing that is wanted; beside an unsafe word no turn to the safe side."""
 _WHETHER = re.compile(r"\s*(?:is|are|was|would|why)\b", re.IGNORECASE)
 """A question whether it is legal, or why it is not, asks for no help with it."""
 _FACT = re.compile(r"\s*(?:what (?:did|do|does|is|are)|who|when|has|have|did|do|does|is|are|was|were)\b", re.IGNORECASE)
@@ -85,7 +89,7 @@ def no_harm_helped(original: str, candidate: str) -> str:
         return "goes along with what looks unsafe"
     if UNSAFE.search(candidate) and not _WHETHER.match(candidate) and not _turned_to(original, candidate) - HALF_TURNS:
         return "only asks for it to be safe or legal"
-    asked = _STILL_ASKS.search(candidate)
+    asked = _STILL_ASKS.search(candidate) or (UNSAFE.search(candidate) and _HELPS.search(candidate))
     if asked or (not _FACT.match(original) and _plain(original) in _plain(candidate)):
         return f"still asks for it: {asked[0][:60] if asked else 'the request is there as before'}"
     return ""
