@@ -17,6 +17,7 @@ from platformdirs import user_cache_path
 
 from bpo_model.errors import ModelLoadError
 from bpo_model.files import write_text
+from bpo_model.hub import why
 
 logger = logging.getLogger(__name__)
 
@@ -87,7 +88,10 @@ def _from_hub(base: BaseFile) -> Path:
     try:
         return Path(hf_hub_download(base.hub_repo, base.file, revision=base.hub_revision))
     except Exception as error:  # the hub client raises many unrelated types; all mean "not to be had"
-        raise ModelLoadError(f"{base.file} is not installed and could not be downloaded. {remedies(base)}") from error
+        reason = why(error)
+        raise ModelLoadError(
+            f"{base.file} is not installed and could not be downloaded ({reason}). {remedies(base)}"
+        ) from error
 
 
 def remedies(base: BaseFile) -> str:

@@ -8,7 +8,7 @@ import hashlib
 import json
 import os
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -29,12 +29,16 @@ class FileCounts:
     resumed: int = 0
     changed: int = 0
     failed: int = 0
+    first_failure: str = field(default="", compare=False)
+    """Line and reason, for who does not look into the records."""
 
     def add(self, record: dict[str, Any]) -> None:
         """Count one finished record."""
         self.done += 1
         self.changed += bool(record.get("changed"))
         self.failed += "error" in record
+        if "error" in record and not self.first_failure:
+            self.first_failure = f"line {record.get('line')}: {record['error']}"
 
 
 def rewrite_file(
@@ -132,7 +136,7 @@ def parse_line(raw: bytes) -> tuple[Prompt | PromptError, dict[str, Any]]:
     try:
         item = json.loads(raw.decode("utf-8-sig"))
     except (ValueError, RecursionError) as error:
-        return PromptError(f"not a line of JSON in UTF-8: {error}"), {}
+        return PromptError(f'not a line of JSON in UTF-8: {error}; expected "a prompt" or {{"prompt": "..."}}'), {}
     if isinstance(item, str):
         return item, {}
     given = [item.get("prompt"), item.get("messages")] if isinstance(item, dict) else []

@@ -99,7 +99,7 @@ def _read(folder: Path) -> tuple[dict[str, Any], str]:
         raise ModelLoadError(
             f"no checkpoint at {str(folder)!r}: expected a folder with a bpo.json, as `python -m training.sft` "
             f"writes it, {known}, or hf:owner/name for another repository on the hub. "
-            "Leave the name out for the embedded default."
+            "Leave the name out for the embedded default. It is the model that rewrites, not the LLM that answers."
         )
     try:
         data = json.loads(file.read_text(encoding="utf-8"))

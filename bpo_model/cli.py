@@ -4,8 +4,8 @@ Exit codes: 0 done (an unchanged prompt is a result, not a failure), 1 it failed
 2 the command line is wrong, 3 some lines of --file failed, 130 interrupted.
 """
 
-import json
 import logging
+import os
 import sys
 from enum import StrEnum
 from pathlib import Path
@@ -14,15 +14,18 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 
+from bpo_model import __version__
 from bpo_model.cli_cache import cache_app
+from bpo_model.cli_doctor import MODEL_HELP, doctor, info
+from bpo_model.cli_input import Commands, Optimize, read_input
 from bpo_model.cli_mcp import mcp
+from bpo_model.cli_output import complain, prepare_streams, print_result
 from bpo_model.cli_prove import prove
 from bpo_model.cli_ui import ui
 from bpo_model.config import MODES
 from bpo_model.errors import BPOError, PromptError
-from bpo_model.schema import OptimizedPrompt, Prompt
 
-app = typer.Typer(name="bpo", no_args_is_help=True, pretty_exceptions_enable=False, rich_markup_mode=None)
+app = typer.Typer(name="bpo", cls=Commands, no_args_is_help=True, pretty_exceptions_enable=False, rich_markup_mode=None)
 
 
 class Mode(StrEnum):
@@ -55,23 +58,27 @@ class Cached(StrEnum):
     OFF = "off"
 
 
-MODEL_HELP = "a folder from training.sft, THUDM/BPO or hf:owner/name; default: embedded"
-
-
-app.add_typer(cache_app, name="cache")
-app.command()(mcp)
-app.command()(prove)
-app.command()(ui)
+def _show_version(wanted: bool) -> None:
+    """Answer --version, and end."""
+    if wanted:
+        typer.echo(f"bpo-model {__version__}")
+        raise typer.Exit
 
 
 @app.callback()
-def _app() -> None:
+def _app(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version and exit.")
+    ] = False,
+) -> None:
     """Rewrite prompts so that any LLM answers better; every rewrite is verified, or the original goes out."""
 
 
-@app.command()
+@app.command(cls=Optimize)
 def optimize(
-    prompt: Annotated[str | None, typer.Argument(help="the prompt; - reads standard input", show_default=False)] = None,
+    prompt: Annotated[
+        str | None, typer.Argument(help="the prompt, in quotes; - reads standard input", show_default=False)
+    ] = None,
     messages: Annotated[Path | None, typer.Option(help="JSON file with a list of chat messages")] = None,
     file: Annotated[Path | None, typer.Option(help="JSONL file of prompts; needs --out")] = None,
     out: Annotated[Path | None, typer.Option(help="where the records of --file go; a rerun resumes")] = None,
@@ -91,65 +98,27 @@ def optimize(
     cache: Annotated[Cached, typer.Option(help="disk: remember rewrites between runs")] = Cached.MEMORY,
 ) -> None:
     """Rewrite one prompt, a conversation, or a file of prompts."""
-    source = _read_input(prompt, messages, file, out)
+    source = read_input(prompt, messages, file, out)
+    from bpo_model.cli_load import load
     from bpo_model.engines.settings import LlamaCpp, OpenAICompatible, Transformers
-    from bpo_model.optimizer import PromptOptimizer
 
     settings: Any = Transformers() if engine is Engines.TRANSFORMERS else None
     if engine is Engines.LLAMA_CPP or (engine is None and not model):
         settings = LlamaCpp(slots=None if file else 1)  # one prompt needs one slot
     if base_url:
         settings = OpenAICompatible(base_url=base_url, model=served_model)
-    optimizer = PromptOptimizer.from_pretrained(
+    optimizer = load(
         model, engine=settings, cache=cache.value, mode=MODES[mode.value], iterations=iterations, candidates=candidates,
         deadline_ms=deadline_ms, rewrite=rewrite.value,
     )  # fmt: skip
     if file and out:
         _optimize_file(optimizer, file, out)
     elif source is not None:
-        _print(optimizer.optimize(source), as_json=as_json, explain=explain)
-
-
-def _read_input(prompt: str | None, messages: Path | None, file: Path | None, out: Path | None) -> Prompt | None:
-    """The prompt of the command line, or None for --file; exactly one source must be given."""
-    if sum(source is not None for source in (prompt, messages, file)) != 1:
-        raise typer.BadParameter("give exactly one of: a prompt, - (standard input), --messages, --file")
-    if (file is None) != (out is None):
-        raise typer.BadParameter("--file and --out go together")
-    if messages is not None:
-        return _read_messages(messages)
-    if prompt == "-":
-        return sys.stdin.buffer.read().decode("utf-8", "surrogateescape")
-    return prompt
-
-
-def _read_messages(path: Path) -> Prompt:
-    """The messages of a JSON file."""
-    try:
-        found: Any = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise PromptError(f"cannot read messages from {path}: {error}") from error
-    if isinstance(found, dict):
-        found = found.get("messages")
-    if not isinstance(found, list):
-        raise PromptError(f"{path} must hold a list of messages, or an object with `messages`")
-    return found
-
-
-def _print(result: OptimizedPrompt, *, as_json: bool, explain: bool) -> None:
-    """Text only by default, for pipes; a failed model prints the original and exits with 1."""
-    from bpo_model.records import to_record
-    from bpo_model.show import show
-
-    if as_json:
-        print(json.dumps(to_record(result), ensure_ascii=False, indent=2).encode("utf-8", "replace").decode())  # noqa: T201
-    elif explain:
-        show(result, Console())
-    else:
-        sys.stdout.buffer.write(result.text.encode("utf-8", "surrogateescape") + b"\n")
-    if result.reason.value == "error":
-        _complain(result.detail)
-        raise typer.Exit(1)
+        result = optimizer.optimize(source)
+        print_result(result, as_json=as_json, explain=explain)
+        if result.reason.value == "error":
+            complain(result.detail)
+            raise typer.Exit(1)
 
 
 def _optimize_file(optimizer: Any, file: Path, out: Path) -> None:
@@ -173,69 +142,43 @@ def _optimize_file(optimizer: Any, file: Path, out: Path) -> None:
         f"{counts.done} prompts, {counts.changed} changed, {counts.failed} failed, {counts.resumed} from an earlier run"
     )
     if counts.failed:
+        complain(f"first failure: {counts.first_failure}")
         raise typer.Exit(3)
 
 
-@app.command()
-def doctor(
-    model: Annotated[str | None, typer.Option(help="a folder from training.sft; default: embedded")] = None,
-) -> None:
-    """Check the installation: packages, model files and their hashes, one rewrite."""
-    from bpo_model.doctor import diagnose
-
-    console, failed = Console(), False
-    for finding in diagnose(model):
-        mark = "[green]ok  [/]" if finding.ok else "[red]fail[/]"
-        console.print(f"{mark} {finding.topic}: ", end="")
-        console.print(finding.text, markup=False, highlight=False, soft_wrap=True)
-        failed |= not finding.ok
-    if failed:
-        raise typer.Exit(1)
-
-
-@app.command()
-def info(
-    model: Annotated[str | None, typer.Option(help="a folder from training.sft; default: embedded")] = None,
-) -> None:
-    """Show version, checkpoint, gate policy and the checks of the contract."""
-    from bpo_model import __version__
-    from bpo_model.checkpoint import load_checkpoint
-    from bpo_model.contract import CHECKS
-
-    checkpoint = load_checkpoint(model)
-    base = checkpoint.base
-    rows = {
-        "bpo-model": __version__,
-        "checkpoint": f"{checkpoint.name} ({checkpoint.folder or 'on the hub'})",
-        "base": f"{base.file}, {base.size / 1e6:.0f} MB" if base else f"safetensors of {checkpoint.model}",
-        "template": repr(checkpoint.template.text),
-        "context": f"{checkpoint.context_tokens} tokens",
-        "gate": str(checkpoint.policy),
-        "length": str(checkpoint.length),
-        "checks": ", ".join(["within_length", *CHECKS, "joins_context"]),
-    }
-    console = Console()
-    for name, value in rows.items():
-        console.print(f"[bold]{name}[/]: ", end="")
-        console.print(value, markup=False, highlight=False, soft_wrap=True)
-
-
-def _complain(message: str) -> None:
-    """One line on standard error."""
-    Console(stderr=True).print(f"bpo: {message}", markup=False, highlight=False, soft_wrap=True, style="red")
+app.command()(doctor)
+app.command()(info)
+app.command(short_help="Does rewriting help your model on your prompts?")(prove)
+app.command(short_help="Rewrite prompts in a browser, offline.")(ui)
+app.command(short_help="Serve the optimizer to MCP clients.")(mcp)
+app.add_typer(cache_app, name="cache")
 
 
 def main() -> None:
     """Run the command; an expected failure is one line with its remedy, never a traceback."""
     logging.basicConfig(level=logging.WARNING, format="bpo: %(message)s")
+    # Its own retries are of no use to the reader, and what came of them is said in the end.
+    os.environ.setdefault("HF_HUB_VERBOSITY", "error")
+    prepare_streams()
     try:
         app()
+    except ImportError as error:
+        _complain_import(error)
+        sys.exit(1)
     except (BPOError, ValueError, OSError) as error:
-        _complain(str(error))
+        complain(str(error))
         sys.exit(1)
     except KeyboardInterrupt:
-        _complain("interrupted")
+        complain("interrupted")
         sys.exit(130)
+
+
+def _complain_import(error: ImportError) -> None:
+    """A missing extra names its remedy; a package that bpo-model always needs is another matter."""
+    if isinstance(error, BPOError):
+        complain(str(error))
+    else:
+        complain(f"{error}. The installation is not complete: pip install --force-reinstall bpo-model, or `bpo doctor`")
 
 
 if __name__ == "__main__":

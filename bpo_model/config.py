@@ -121,7 +121,7 @@ class Options:
         if not isinstance(self.mode, SamplingConfig):
             raise TypeError(f"mode must be STABLE, AGGRESSIVE or a SamplingConfig, got {self.mode!r}")
         if self.candidates is not None and not (isinstance(self.candidates, int) and self.candidates >= 1):
-            raise ValueError(f"candidates must be >= 1 or None (what the mode says), got {self.candidates}")
+            raise ValueError(f"candidates must be >= 1 or None (what the mode says), got {self.candidates!r}")
         if not (isinstance(self.iterations, int) and self.iterations >= 1):
             raise ValueError(f"iterations must be >= 1, got {self.iterations!r}")
         timed = self.deadline_ms is not None

@@ -1,12 +1,15 @@
 """Checkpoints on the Hugging Face hub, and the ones that are known without a bpo.json."""
 
 import json
+import logging
 import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from bpo_model.errors import ModelLoadError
+
+logger = logging.getLogger(__name__)
 
 _NAME = re.compile(r"(?P<prefix>hf:)?(?P<repo>[\w.-]{1,96}/[\w.-]{1,96})(?:@(?P<revision>[\w./-]{1,255}))?")
 
@@ -25,6 +28,16 @@ KNOWN: dict[str, dict[str, Any]] = {
     }
 }
 """What bpo.json would say, had the repository one."""
+
+_MEANINGS = {
+    "LocalEntryNotFoundError": ": no connection to the hub",
+    "ConnectError": ": no connection to the hub",
+    "RepositoryNotFoundError": ": there is no such repository, or it is private: `hf auth login`",
+    "GatedRepoError": ": its owner gives access on its page; then `hf auth login`",
+    "RevisionNotFoundError": ": there is no such branch, tag or commit",
+    "RemoteEntryNotFoundError": ": the repository has no such file",
+    "EntryNotFoundError": ": the repository has no such file",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,9 +72,58 @@ def fetch_description(hub: HubName) -> dict[str, Any]:
         data = json.loads(Path(file).read_text(encoding="utf-8"))
     except Exception as error:  # the hub client raises many unrelated types; all mean "not to be had"
         raise ModelLoadError(
-            f"could not fetch bpo.json from {hub.repo} on the Hugging Face hub ({type(error).__name__}). "
+            f"could not fetch bpo.json from {hub.repo} on the Hugging Face hub ({why(error)}). "
             f"Check the name and the connection. Known without one: {', '.join(KNOWN)}."
         ) from error
     if not isinstance(data, dict):
         raise ModelLoadError(f"bpo.json of {hub.repo} must hold an object, got {type(data).__name__}.")
     return data
+
+
+def fetch_weights(repo: str, revision: str | None, *, patterns: list[str], but: list[str]) -> Path:
+    """The folder with the files of a repository that match; says before how much is downloaded.
+
+    Raises:
+        ModelLoadError: If the repository cannot be had.
+    """
+    from huggingface_hub import snapshot_download
+
+    wanted: dict[str, Any] = {"revision": revision, "allow_patterns": patterns, "ignore_patterns": but}
+    try:
+        if not is_here(repo, revision):
+            logger.warning("downloading %s (%s) from the Hugging Face hub", repo, _size(repo, wanted))
+        return Path(snapshot_download(repo, **wanted))
+    except Exception as error:  # as above
+        raise ModelLoadError(f"could not fetch {repo} from the Hugging Face hub ({why(error)}).") from error
+
+
+def is_here(repo: str, revision: str | None) -> bool:
+    """Whether an earlier run fetched it, perhaps not to the end; asks no network."""
+    from huggingface_hub import snapshot_download
+
+    try:
+        return bool(snapshot_download(repo, revision=revision, local_files_only=True))
+    except (OSError, ValueError):  # the hub's errors for "not here" derive from one or the other
+        return False
+
+
+def _size(repo: str, wanted: dict[str, Any]) -> str:
+    """Of all files that will come."""
+    from huggingface_hub import HfApi
+    from huggingface_hub.utils import filter_repo_objects
+
+    files = HfApi().model_info(repo, revision=wanted["revision"], files_metadata=True).siblings or []
+    sizes = {file.rfilename: file.size or 0 for file in files}
+    names = filter_repo_objects(
+        sizes, allow_patterns=wanted["allow_patterns"], ignore_patterns=wanted["ignore_patterns"]
+    )
+    return f"{sum(sizes[name] for name in names) / 1e9:.1f} GB"
+
+
+def why(error: BaseException) -> str:
+    """The hub's error in words that say what to do; its name where there are none."""
+    from huggingface_hub import constants
+
+    if constants.HF_HUB_OFFLINE:
+        return f"{type(error).__name__}: HF_HUB_OFFLINE is set; unset it"
+    return f"{type(error).__name__}{_MEANINGS.get(type(error).__name__, '')}"

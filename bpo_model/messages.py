@@ -56,7 +56,8 @@ def find_target(prompt: Prompt) -> Target:
 def _check(message: Message, index: int) -> None:
     """Refuse a message that cannot be read."""
     if not isinstance(message, Mapping):
-        raise PromptError(f"message {index} must be a dict with role and content, got {type(message).__name__}")
+        hint = "; for several prompts use optimize_batch" if isinstance(message, str) else ""
+        raise PromptError(f"message {index} must be a dict with role and content, got {type(message).__name__}{hint}")
     role = message.get("role")
     if role not in ROLES:
         raise PromptError(f"message {index} has role {role!r}; known roles: {', '.join(ROLES)}")

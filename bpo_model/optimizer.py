@@ -1,7 +1,7 @@
 """The main job: a prompt goes in, a verified optimized prompt or the original comes out."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import wait
 from dataclasses import replace
 from pathlib import Path
@@ -43,6 +43,11 @@ class PromptOptimizer:
         Most callers want `from_pretrained`. An engine object is never cached: nothing is
         known about what determines its candidates.
         """
+        if isinstance(engine, type) or not (isinstance(engine, EngineSettings) or hasattr(engine, "generate")):
+            raise TypeError(
+                "engine must be LlamaCpp(...), Transformers(...), OpenAICompatible(...) or an object with `generate`, "
+                f"got {engine!r}"
+            )
         self.checkpoint = checkpoint
         self.options = options or Options()
         self._engine, self._cache_kind = engine, cache
@@ -82,6 +87,8 @@ class PromptOptimizer:
             mode=mode, candidates=candidates, iterations=iterations,
             deadline_ms=deadline_ms, rewrite=rewrite, on_error=on_error,
         )  # fmt: skip
+        if policy is not None and not isinstance(policy, GatePolicy):
+            raise TypeError(f"policy must be a GatePolicy(...), got {policy!r}")
         checkpoint = load_checkpoint(name_or_path)
         if policy is not None:
             checkpoint = replace(checkpoint, policy=policy)
@@ -139,8 +146,10 @@ class PromptOptimizer:
 
     def _call(self, prompts: Sequence[Prompt], overrides: Overrides) -> tuple[Options, Call]:
         """Check what a caller can get wrong, and start the clock."""
-        if isinstance(prompts, str):
-            raise PromptError("optimize_batch takes a list of prompts, got one str; use optimize")
+        _check_batch(prompts)
+        if unknown := sorted(overrides.keys() - Overrides.__annotations__.keys()):
+            known = ", ".join(Overrides.__annotations__)
+            raise TypeError(f"there is no option {unknown[0]!r}; the options of a call are {known}")
         options = replace(self.options, **overrides)
         if options.on_error == "raise":
             for prompt in prompts:
@@ -162,6 +171,16 @@ class PromptOptimizer:
     def __reduce__(self) -> tuple[Any, ...]:
         """The specification; the copy finds the loaded model of its process, or loads it with its first prompt."""
         return _rebuild, (type(self), self._engine, self.checkpoint, self.options, self._cache_kind)
+
+
+def _check_batch(prompts: Any) -> None:
+    """Refuse what is no list of prompts, naming what was meant."""
+    if isinstance(prompts, str):
+        raise PromptError("optimize_batch takes a list of prompts, got one str; use optimize")
+    if isinstance(prompts, Mapping) or not hasattr(prompts, "__len__"):
+        raise PromptError(f"optimize_batch takes a list of prompts, got {type(prompts).__name__}")
+    if len(prompts) and all(isinstance(item, Mapping) and "role" in item for item in prompts):
+        raise PromptError("optimize_batch takes a list of prompts, got the messages of one; use optimize")
 
 
 def _rebuild(

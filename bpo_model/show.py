@@ -27,7 +27,7 @@ def show(result: OptimizedPrompt, console: Console) -> None:
     """Print the diff, then why, then what was rejected and what it cost."""
     console.print(diff_text(result, colored=console.is_terminal and not console.no_color), soft_wrap=True)
     console.print()
-    console.print(_headline(result), soft_wrap=True)
+    console.print(headline(result), soft_wrap=True)
     for label in result.strategies:
         line = Text(f"  {label.strategy.value}: ", style=COLORS[label.strategy])
         console.print(line.append(label.text.strip(), style="default"), soft_wrap=True)
@@ -49,7 +49,7 @@ def diff_text(result: OptimizedPrompt, *, colored: bool = True) -> Text:
     return text.append(result.text[at:])
 
 
-def _headline(result: OptimizedPrompt) -> Text:
+def headline(result: OptimizedPrompt) -> Text:
     """Reason and cost in one line."""
     state = Text("rewritten and verified" if result.changed else "left as it was", style="bold")
     if not result.changed:

@@ -115,6 +115,7 @@ def opposites_kept(original: str, candidate: str) -> str:
     if he * she < 0:
         return "he and she were mixed up"
     ways = {(a.casefold(), b.casefold()) for a, b in _FROM_TO.findall(original)}
+    ways -= {(b, a) for a, b in ways}  # there and back again, or from a thing to itself
     turned = [way for way in _FROM_TO.findall(candidate) if (way[1].casefold(), way[0].casefold()) in ways]
     return f"from {turned[0][1]} to {turned[0][0]} was turned around" if turned else ""
 

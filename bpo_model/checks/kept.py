@@ -87,8 +87,11 @@ def identifiers_kept(original: str, candidate: str) -> str:
 
     passes: "how does max_len work" -> "Explain how max_len works"; fails: -> "Explain how max_length works".
     """
-    lost = [name for name in spans.identifiers(original) if not stands_in(name, candidate)]
-    new = [name for name in spans.identifiers(candidate) if not stands_in(name.casefold(), original.casefold())]
+    before, after = (
+        [name for name in spans.identifiers(text) if stands_in(name, text)] for text in (original, candidate)
+    )
+    lost = [name for name in before if not stands_in(name, candidate)]
+    new = [name for name in after if not stands_in(name.casefold(), original.casefold())]
     return _say("lost", lost) or _say("invented", new)
 
 

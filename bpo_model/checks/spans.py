@@ -71,7 +71,7 @@ _IDENTIFIER = re.compile(
     r"|\b[a-z][a-z0-9]{0,40}(?:[A-Z][a-z0-9]{1,40}){1,8}\b"
     r"|(?<![\w;|])[^\W\d]\w{0,40}(?:[;|][^\W\d]\w{0,40}){1,20}(?![\w;|])"
 )
-_INDEXED = re.compile(r"\b[A-Za-z]\w{0,40}\[\w{1,40}\]")
+_INDEXED = re.compile(r"\b[A-Za-z]\w{0,40}\[\w{1,40}\](?!\w)")
 _CODE = re.compile(r"\b[A-Za-z0-9]{0,40}?[A-Za-z][0-9][A-Za-z0-9]{0,40}\b")
 CHAT_WORDS = frozenset("b4 gr8 l8 l8r m8 w8 h8 str8 any1 every1 some1 no1 cre8 sk8".split())
 """Words that are spelled with a digit for its sound."""

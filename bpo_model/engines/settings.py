@@ -38,8 +38,8 @@ class LlamaCpp:
     def __post_init__(self) -> None:
         """Refuse what llama.cpp would quietly replace."""
         for name, value in (("threads", self.threads), ("slots", self.slots)):
-            if value is not None and value < 1:
-                raise ValueError(f"{name} must be >= 1 or None, got {value}")
+            if value is not None and not (isinstance(value, int) and value >= 1):
+                raise ValueError(f"{name} must be a whole number >= 1 or None, got {value!r}")
 
     def load(self, checkpoint: "Checkpoint") -> "Engine":
         """Start llama.cpp with the checkpoint's merged weights."""

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from bpo_model.engines.settings import Transformers
 from bpo_model.errors import BPOError, GenerationError, MissingDependencyError, ModelLoadError
+from bpo_model.hub import fetch_weights
 from bpo_model.template import RenderedPrompt
 
 if TYPE_CHECKING:
@@ -149,9 +150,7 @@ def _safe_folder(name: str, revision: str | None) -> Path:
     """
     folder = Path(name)
     if not folder.is_dir():
-        from huggingface_hub import snapshot_download
-
-        folder = Path(snapshot_download(name, revision=revision, allow_patterns=_DATA, ignore_patterns=_NOT_NEEDED))
+        folder = fetch_weights(name, revision, patterns=_DATA, but=_NOT_NEEDED)
     if not any(folder.glob("*.safetensors")):
         raise ModelLoadError(
             f"{name} has no weights in safetensors{' at ' + revision if revision else ''}, and pickled ones (.bin) are "

@@ -4,8 +4,6 @@ The pieces come from the patterns of all modules (`evals.million.patterns`), so 
 `python -m evals.million` does the same for a million prompts.
 """
 
-import re
-
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -19,11 +17,6 @@ from evals.million.inputs import KINDS, Input, make
 from evals.million.patterns import patterns, pieces, pumps
 from evals.million.steps import examine
 
-KNOWN = (
-    re.compile(r"verify: opposites_kept finds 'from (.+) to \1 "),
-    re.compile(r"verify: identifiers_kept finds 'lost (\w+\[\w+\]|-)"),
-)
-"""Problems that have a test of their own below, as expected failures."""
 BROKEN = st.sampled_from(["\ud800", "\udfff", "\x00", "\x1b[31m", "\u202e", "\ufeff", "\u2028", "\x85", "\u0301" * 9])
 PIECES = st.sampled_from(pieces()) | BROKEN | st.text(st.characters(), max_size=8)
 RUNS = st.tuples(PIECES, st.integers(1, 60)).map(lambda run: run[0] * run[1])
@@ -32,9 +25,8 @@ PATIENT = settings(max_examples=150, deadline=None, suppress_health_check=[Healt
 
 
 def problems(text: str, candidate: str) -> list[str]:
-    """What is wrong, but for what is known."""
-    found = examine(Input(0, "", text, candidate), limit=20).problems
-    return [problem for problem in found if not any(known.match(problem) for known in KNOWN)]
+    """What is wrong."""
+    return examine(Input(0, "", text, candidate), limit=20).problems
 
 
 @PATIENT
@@ -78,11 +70,11 @@ def test_the_pieces_come_from_all_patterns() -> None:
 @pytest.mark.parametrize(
     ("check", "text"),
     [
-        pytest.param("opposites_kept", "How do moods change from day to day?", id="from X to X"),
-        pytest.param("identifiers_kept", "What does A[i]B mean?", id="a letter behind an index"),
-        pytest.param("identifiers_kept", "Why is a/b.py--verbose slow?", id="a flag behind a path"),
+        ("opposites_kept", "How do moods change from day to day?"),
+        ("identifiers_kept", "What does A[i]B mean?"),
+        ("identifiers_kept", "Why is a/b.py--verbose slow?"),
+        ("no_harm_helped", "Why did Brutus kill Caesar?"),
     ],
 )
-@pytest.mark.xfail(strict=True, reason="the check fires although nothing changed")
 def test_a_prompt_is_a_rewrite_of_itself(check: str, text: str) -> None:
     assert check not in [violation.check for violation in verify(text, f"{text} Please explain your answer.")]
