@@ -161,7 +161,7 @@ def main() -> None:
     os.environ.setdefault("HF_HUB_VERBOSITY", "error")
     prepare_streams()
     try:
-        app()
+        app(prog_name="bpo")  # also for python -m, so that completion is asked by one name
     except ImportError as error:
         _complain_import(error)
         sys.exit(1)

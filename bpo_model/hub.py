@@ -65,8 +65,10 @@ def fetch_description(hub: HubName) -> dict[str, Any]:
     Raises:
         ModelLoadError: If the repository or its bpo.json cannot be had.
     """
-    from huggingface_hub import hf_hub_download
+    from huggingface_hub import hf_hub_download, try_to_load_from_cache
 
+    if try_to_load_from_cache(hub.repo, "bpo.json", revision=hub.revision) is None:
+        logger.warning("looking for %s on the Hugging Face hub", hub.repo)
     try:
         file = hf_hub_download(hub.repo, "bpo.json", revision=hub.revision)
         data = json.loads(Path(file).read_text(encoding="utf-8"))

@@ -8,7 +8,7 @@ negations ask less; numbers, names, links, quotes and all others stay as strict 
 import re
 
 UNSAFE = re.compile(
-    r"\b(?:kill|murder|rape|molest\w*|grop\w+|assault|stab|strangl\w+|beat up|hurt|harm|tortur\w+|abus\w+|kidnap\w*|traffick\w*"
+    r"\b(?:kill|murder|rape|molest\w*|grop\w+|assault|stab|strangl\w+|beat up|hurt|harm|tortur\w+|abus\w+|kidnap\w*|traffick\w*|traffic in (?:human|people|girl|child|organ)\w*"
     r"|steal\w*|stolen|rob|robbing|shoplift\w*|burgl\w+|burn down|arson|embezzl\w+|launder\w*|ponzi|scam\w*|fraud\w*|forg(?:e|es|ed|ing|er[sy]?|eries)|fake|counterfeit\w*"
     r"|blackmail\w*|extort\w*|threaten\w*|stalk\w*|spy|spying|keylogger|track (?:my|her|his|someone)\w*|hack\w*|crack\w*|phish\w*|malware|ransomware|ddos"
     r"|bomb\w*|explosive\w*|weapon\w*|poison\w*|napalm|cocaine|heroin|meth|fentanyl|get high|drugged|roofie\w*|suicid\w*|kill (?:my|your)sel\w*|self[- ]harm"

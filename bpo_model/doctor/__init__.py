@@ -5,24 +5,21 @@ Nothing is downloaded, and no value of an environment variable is shown: the fin
 
 from collections.abc import Iterator
 
+from bpo_model.doctor import installation, machine, model, surroundings
 from bpo_model.doctor.finding import Finding, State
-from bpo_model.doctor.installation import installation
-from bpo_model.doctor.machine import machine
-from bpo_model.doctor.model import model
-from bpo_model.doctor.surroundings import surroundings
 
 __all__ = ["Finding", "State", "diagnose", "usable"]
 
 
 def diagnose(name_or_path: str | None = None) -> Iterator[Finding]:
     """Findings in the order in which things go wrong, each as soon as it is known."""
-    yield from installation()
-    yield from surroundings()
+    yield from installation.examine()
+    yield from surroundings.examine()
     runs = True
-    for finding in machine():
+    for finding in machine.examine():
         runs &= finding.state is not State.PROBLEM
         yield finding
-    yield from model(name_or_path, engine_runs=runs)
+    yield from model.examine(name_or_path, engine_runs=runs)
 
 
 def usable(findings: list[Finding]) -> bool:

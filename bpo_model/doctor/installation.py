@@ -20,7 +20,7 @@ NAME = "bpo-model"
 REINSTALL = f"Install it again: pip install --force-reinstall {NAME}"
 
 
-def installation() -> Iterator[Finding]:
+def examine() -> Iterator[Finding]:
     """Version, other copies, requirements, frameworks."""
     yield _python()
     try:

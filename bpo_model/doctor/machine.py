@@ -21,13 +21,13 @@ BASE_MB, SLOT_MB = 50, 190
 """Memory of the process, and of each prompt that it decodes at a time (measured: 237, 426, 805 MB for 1, 2, 4)."""
 
 
-def machine() -> Iterator[Finding]:
+def examine() -> Iterator[Finding]:
     """Engine, cores, memory."""
     yield engine_wheel()
     yield cores(usable_cores(), _quota(CGROUP), os.getloadavg()[0] if hasattr(os, "getloadavg") else 0.0)
     free = available_mb(MEMINFO, CGROUP)
     if free is not None:
-        yield memory(free)
+        yield memory(free, _slots(usable_cores()))
 
 
 def engine_wheel() -> Finding:
@@ -85,9 +85,8 @@ def _quota(cgroup: Path) -> float | None:
     return int(share) / int(period) if share.isdigit() and period.isdigit() else None
 
 
-def memory(free_mb: float) -> Finding:
-    """Free memory against need, with as many prompts at a time as by default."""
-    slots = _slots(usable_cores())
+def memory(free_mb: float, slots: int) -> Finding:
+    """Free memory against need, with so many prompts at a time."""
     need = BASE_MB + SLOT_MB * slots
     found = f"{free_mb:,.0f} MB free, about {need} MB needed"
     if free_mb < BASE_MB + SLOT_MB:

