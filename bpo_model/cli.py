@@ -99,15 +99,15 @@ def optimize(
 ) -> None:
     """Rewrite one prompt, a conversation, or a file of prompts."""
     source = read_input(prompt, messages, file, out)
-    from bpo_model.cli_load import load
     from bpo_model.engines.settings import LlamaCpp, OpenAICompatible, Transformers
+    from bpo_model.optimizer import PromptOptimizer
 
     settings: Any = Transformers() if engine is Engines.TRANSFORMERS else None
     if engine is Engines.LLAMA_CPP or (engine is None and not model):
         settings = LlamaCpp(slots=None if file else 1)  # one prompt needs one slot
     if base_url:
         settings = OpenAICompatible(base_url=base_url, model=served_model)
-    optimizer = load(
+    optimizer = PromptOptimizer.from_pretrained(
         model, engine=settings, cache=cache.value, mode=MODES[mode.value], iterations=iterations, candidates=candidates,
         deadline_ms=deadline_ms, rewrite=rewrite.value,
     )  # fmt: skip

@@ -50,8 +50,8 @@ def prove(
     if max_usd is not None and None in {target_price, judge_price}:
         raise typer.BadParameter("--max-usd needs --target-price and --judge-price (0 0 for a model of your own)")
     from bpo_model import __version__
-    from bpo_model.cli_load import load
     from bpo_model.compare.endpoint import ModelSpec
+    from bpo_model.optimizer import PromptOptimizer
     from bpo_model.prove.command import prove as prove_prompts
     from bpo_model.prove.prompts import read_prompts
     from bpo_model.prove.run import Setup
@@ -65,7 +65,7 @@ def prove(
     target = spec("target", target_url, target_model, target_key_env, target_price, target_params)
     judge = spec("judge", judge_url, judge_model, judge_key_env, judge_price, judge_params)
     found = read_prompts(prompts, column).first(n)
-    optimizer = load(model)
+    optimizer = PromptOptimizer.from_pretrained(model)
     identity = f"{optimizer.checkpoint.identity} {optimizer.options} {__version__}"
     setup = Setup(found.cases, optimizer, identity, target, judge, out, max_usd, found.repeated)
     raise typer.Exit(prove_prompts(setup, worth=worth, yes=yes, dry_run=dry_run))

@@ -28,7 +28,7 @@ def ui(
         raise MissingDependencyError(
             f'bpo ui needs {" and ".join(missing)}, not installed. Install it with: pip install "bpo-model[ui]"'
         )
-    from bpo_model.cli_load import load
+    from bpo_model.optimizer import PromptOptimizer
     from bpo_model.ui.answers import Llm
     from bpo_model.ui.app import Ui
     from bpo_model.ui.guard import is_private
@@ -41,7 +41,7 @@ def ui(
 
     llm = Llm(llm_url, llm_model, llm_key_env) if llm_url else None
     with listen(host, port) as bound:
-        page = Ui(load(model), feedback, llm)
+        page = Ui(PromptOptimizer.from_pretrained(model), feedback, llm)
         if not is_private(host):
             say(f"everyone who can reach {host} can use this page: there is no password")
         say(f"what you decide is stored in {feedback}" if feedback else "nothing is stored")

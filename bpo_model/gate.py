@@ -82,7 +82,11 @@ _ARITHMETIC = re.compile(
 )
 _MATH_TOPIC = re.compile(
     r"\b(?:per ?cent(?:age)?|profit|average speed|perimeter|area of|what area|original price|left over|sum of|equal to|times as|twice as|consecutive"
-    r"|marked down|at what time|two-digit|possible values|km/h|mph|interest|ratio of|fraction|equilateral|jug|fewest|does it follow|how (?:old|far|fast|long))\b|\d%",
+    r"|marked down|at what time|two-digit|possible values|km/h|mph|interest|ratio of|fraction|equilateral|jug|fewest|how (?:old|far|fast|long))\b|\d%",
+    re.IGNORECASE,
+)
+_SYLLOGISM = re.compile(
+    r"\bdoes it follow\b|\b(?:all|no|some|every) \w+ (?:is|are) \w+[.,;]\s+(?:all|no|some|every) \w+ (?:is|are)\b",
     re.IGNORECASE,
 )
 _QUANTITY = re.compile(r"(?<![\w.])\d[\d.,]*")
@@ -191,11 +195,13 @@ def is_multiple_choice(text: str, parts: Split, policy: GatePolicy, has_history:
 
 
 def is_math(text: str, parts: Split, policy: GatePolicy, has_history: bool) -> bool:
-    """An arithmetic expression, an equation or a word problem."""
+    """An arithmetic expression, an equation, a word problem or a syllogism."""
     if not policy.skip_math:
         return False
-    if _ARITHMETIC.search(text) or (
-        _EXPRESSION.search(text) and (len(words(text)) <= 4 or _MATH_QUESTION.search(text))
+    if (
+        _SYLLOGISM.search(text)
+        or _ARITHMETIC.search(text)
+        or (_EXPRESSION.search(text) and (len(words(text)) <= 4 or _MATH_QUESTION.search(text)))
     ):
         return True
     quantities = len(_QUANTITY.findall(text))

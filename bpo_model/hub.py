@@ -13,6 +13,12 @@ logger = logging.getLogger(__name__)
 
 _NAME = re.compile(r"(?P<prefix>hf:)?(?P<repo>[\w.-]{1,96}/[\w.-]{1,96})(?:@(?P<revision>[\w./-]{1,255}))?")
 
+_WEIGHTS: dict[str, Any] = {
+    "allow_patterns": ["*.json", "*.safetensors", "*.model", "*.txt", "*.jinja"],
+    "ignore_patterns": ["*/*", "consolidated*"],
+}
+"""Data only, never pickles or code; and no other formats of the same weights."""
+
 KNOWN: dict[str, dict[str, Any]] = {
     "THUDM/BPO": {
         "format": 1,
@@ -82,44 +88,32 @@ def fetch_description(hub: HubName) -> dict[str, Any]:
     return data
 
 
-def fetch_weights(repo: str, revision: str | None, *, patterns: list[str], but: list[str]) -> Path:
-    """The folder with the files of a repository that match; says before how much is downloaded.
+def fetch_weights(repo: str, revision: str | None) -> Path:
+    """The folder with a repository's weights in safetensors; says before how much is downloaded.
 
     Raises:
-        ModelLoadError: If the repository cannot be had.
+        ModelLoadError: If they cannot be had.
     """
     from huggingface_hub import snapshot_download
 
-    wanted: dict[str, Any] = {"revision": revision, "allow_patterns": patterns, "ignore_patterns": but}
     try:
-        if not is_here(repo, revision):
-            logger.warning("downloading %s (%s) from the Hugging Face hub", repo, _size(repo, wanted))
-        return Path(snapshot_download(repo, **wanted))
+        if not weights_are_here(repo, revision):
+            files = snapshot_download(repo, revision=revision, dry_run=True, **_WEIGHTS)
+            size = sum(file.file_size for file in files) / 1e9
+            logger.warning("downloading %s (%.1f GB) from the Hugging Face hub", repo, size)
+        return Path(snapshot_download(repo, revision=revision, **_WEIGHTS))
     except Exception as error:  # as above
         raise ModelLoadError(f"could not fetch {repo} from the Hugging Face hub ({why(error)}).") from error
 
 
-def is_here(repo: str, revision: str | None) -> bool:
-    """Whether an earlier run fetched it, perhaps not to the end; asks no network."""
+def weights_are_here(repo: str, revision: str | None) -> bool:
+    """Whether an earlier run fetched them all; asks no network."""
     from huggingface_hub import snapshot_download
 
     try:
-        return bool(snapshot_download(repo, revision=revision, local_files_only=True))
+        return bool(snapshot_download(repo, revision=revision, local_files_only=True, **_WEIGHTS))
     except (OSError, ValueError):  # the hub's errors for "not here" derive from one or the other
         return False
-
-
-def _size(repo: str, wanted: dict[str, Any]) -> str:
-    """Of all files that will come."""
-    from huggingface_hub import HfApi
-    from huggingface_hub.utils import filter_repo_objects
-
-    files = HfApi().model_info(repo, revision=wanted["revision"], files_metadata=True).siblings or []
-    sizes = {file.rfilename: file.size or 0 for file in files}
-    names = filter_repo_objects(
-        sizes, allow_patterns=wanted["allow_patterns"], ignore_patterns=wanted["ignore_patterns"]
-    )
-    return f"{sum(sizes[name] for name in names) / 1e9:.1f} GB"
 
 
 def why(error: BaseException) -> str:

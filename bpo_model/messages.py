@@ -40,7 +40,8 @@ def find_target(prompt: Prompt) -> Target:
     if isinstance(prompt, str):
         return Target(prompt)
     if not isinstance(prompt, Sequence) or isinstance(prompt, (bytes, bytearray)):
-        raise PromptError(f"a prompt is a str or a list of messages, got {type(prompt).__name__}")
+        hint = "; one message goes into a list, and a batch takes a list of such lists" if _is_message(prompt) else ""
+        raise PromptError(f"a prompt is a str or a list of messages, got {type(prompt).__name__}{hint}")
     if not prompt:
         raise PromptError("the list of messages is empty; it needs at least one user message")
     messages = cast(Sequence[Message], prompt)
@@ -51,6 +52,11 @@ def find_target(prompt: Prompt) -> Target:
         return Target(None)
     history = any(message["role"] in ("user", "assistant") for message in messages[:last])
     return _target_in(messages[last]["content"], last, history)
+
+
+def _is_message(prompt: object) -> bool:
+    """Whether it is what a list of messages holds."""
+    return isinstance(prompt, Mapping) and "role" in prompt
 
 
 def _check(message: Message, index: int) -> None:

@@ -179,8 +179,6 @@ def _check_batch(prompts: Any) -> None:
         raise PromptError("optimize_batch takes a list of prompts, got one str; use optimize")
     if isinstance(prompts, Mapping) or not hasattr(prompts, "__len__"):
         raise PromptError(f"optimize_batch takes a list of prompts, got {type(prompts).__name__}")
-    if len(prompts) and all(isinstance(item, Mapping) and "role" in item for item in prompts):
-        raise PromptError("optimize_batch takes a list of prompts, got the messages of one; use optimize")
 
 
 def _rebuild(

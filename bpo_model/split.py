@@ -14,7 +14,9 @@ MAX_INLINE_HEAD_WORDS = 25
 """A colon further into the line than this is punctuation, not the start of the data."""
 
 MIN_ROW_COMMAS = 3
-"""A line with so many commas may be a row of values."""
+"""A line with so many commas may be a row of values ..."""
+MAX_CELL_WORDS = 5
+"""... if no more words than this stand before the first."""
 
 TEXT_OPERATIONS = frozenset(
     """
@@ -192,6 +194,7 @@ def _is_data(line: str) -> bool:
 def _is_table_row(line: str) -> bool:
     """Whether a line looks like a row of values: several commas and no end of a sentence, or semicolons."""
     commas = line.count(",") >= MIN_ROW_COMMAS and not line.rstrip().endswith((".", "!", ":"))
+    commas = commas and len(line.partition(",")[0].split()) <= MAX_CELL_WORDS
     return commas or bool(_SEMICOLONS.fullmatch(line))
 
 

@@ -4,7 +4,7 @@ import platform
 import sys
 from pathlib import Path
 
-from bpo_model.engines.llama_cpp import usable_cores
+from bpo_model.cores import usable_cores
 
 
 def machine() -> str:

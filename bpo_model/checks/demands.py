@@ -2,6 +2,7 @@
 
 import re
 
+from bpo_model.checks.matching import found_in, stems
 from bpo_model.checks.safety import is_safety_rewrite
 
 _LIMIT = re.compile(
@@ -64,6 +65,12 @@ _SCOPES = {
     }.items()
 }
 """What narrows a request, and the words that do the same."""
+_ONLY_WHAT = re.compile(
+    r"\bonly (?:(?:the|my|a|an|on|in|to|for|with|use|about) )*((?!when|where|what|that|if)[a-z]{4,})", re.IGNORECASE
+)
+_AROUND_ONLY = re.compile(
+    rf"(?:\w{{1,40}}\W{{1,3}}){{0,5}}\b(?:{_SCOPES['only'][1].pattern})\b(?:\W{{1,3}}\w{{1,40}}){{0,6}}", re.IGNORECASE
+)
 
 
 def scope_kept(original: str, candidate: str) -> str:
@@ -74,7 +81,9 @@ def scope_kept(original: str, candidate: str) -> str:
     if is_safety_rewrite(original, candidate):
         return ""
     lost = [name for name, (asked, kept) in _SCOPES.items() if asked.search(original) and not kept.search(candidate)]
-    return f"lost {', '.join(lost)}" if lost else ""
+    near = stems(" ".join(_AROUND_ONLY.findall(candidate)))
+    moved = [] if lost else [word for word in _ONLY_WHAT.findall(original) if not found_in(word.lower(), near)]
+    return f"lost {', '.join(lost)}" if lost else f"no longer only {', '.join(moved)}" if moved else ""
 
 
 def format_kept(original: str, candidate: str) -> str:

@@ -64,7 +64,9 @@ def quotes_kept(original: str, candidate: str) -> str:
     passes: 'explain "carpe diem"' -> 'What does "carpe diem" mean?'; fails: -> "Explain seize the day".
     """
     after = spans.folded(candidate)
-    lost = [quote for quote in spans.quotations(original) if quote not in after]
+    signs = spans.quotations(candidate)
+    lost = [quote for quote in spans.quotations(original) if quote not in (after if re.search(r"\w", quote) else signs)]
+    lost += [quote for quote in spans.quotations(original) if _stop_added(quote, original, candidate)]
     before, after = spans.plain_words(original), spans.plain_words(candidate)
     invented = [quote for quote in spans.quotes(candidate) if not stands_in(quote, before)]
     swapped = _say("changed places:", _swapped(list(spans.quotes(original)), before, after))
@@ -153,6 +155,13 @@ def _swapped(quotes: list[str], before: str, after: str) -> list[str]:
     once = [quote for quote in quotes if before.count(quote) == after.count(quote) == 1]
     order = sorted(once, key=before.index)
     return order if order != sorted(once, key=after.index) else []
+
+
+def _stop_added(quote: str, original: str, candidate: str) -> bool:
+    """Whether a quotation ends in a stop now that it did not have, nor stood before."""
+    end = re.escape(quote)
+    inside = re.search(rf"""{end}[.!?,;:]["'`]""", spans.folded(candidate))
+    return bool(inside) and not re.search(rf"""{end}(?:[.!?,;:]["'`]|["'`]\s*(?:[.!?,;:]|$))""", spans.folded(original))
 
 
 def _marks(original: str, candidate: str) -> str:

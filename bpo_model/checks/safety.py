@@ -24,7 +24,7 @@ DOUBTFUL = re.compile(
     r"|spit\w*|spank\w*|burn\w*|torch|set .{0,20}fire|pyro\w*|blow up|fireworks?|gun|guns|rifle|knife|knives|ammo|hitman|dogfight\w*|cruel\w*|slav\w+|passports?"
     r"|drugs?|weed|pills?|overdos\w*|steroids?|booze|drunk|beers?|breathalyzer|psychedelics?|anthrax|virus|bleach|toxic|waste|feces|dump|throwing up|purg\w+|not wake up"
     r"|dirty|nasty|profan\w*|curse|swear|naked|undress\w*|bikini|sex\w*|prostitut\w*|porn\w*|in bed|underage|grooming|chats?|fuck\w*|shit\w*|bitch\w*|ass(?:hole)?s?|piss\w*|pee\w*"
-    r"|hate|disgust\w*|ugly|stupid|dumb|unintelligent|idiot\w*|moron\w*|lazy|fat|smells?|cry|crybab\w+|dork\w*|loser\w*|roast|shame\w*|make fun|scare|stereotyp\w*|sexist"
+    r"|hate|disgust\w*|ugly|stupid|dumb|unintelligent|idiot\w*|moron\w*|lazy|fat|smells?|crybab\w+|dork\w*|loser\w*|roast|shame\w*|make fun|scare|stereotyp\w*|sexist"
     r"|(?:black|white|old|fat|asian|indian|poor|gay|trans|mentally ill|disabled) (?:people|families|person|men|women|kids|son|guys)|blacks|asians?|indians?|jews?|jewish|muslims?|arabs?|mexicans?"
     r"|immigrants?|foreigners?|refugees|gays?|lesbians?|homosexual\w*|wom[ae]n|girls?|ghetto|hood|races?|iq|caste|apartheid|conspirac\w*|vot(?:e|es|ing)|fake news|deepfake\w*"
     r"|torrents?|pirat\w*|serial key|licen[cs]e key|keygen|hotwire\w*|sim swap|portal|passwords?|whatsapp|records?|payroll|turnitin|doctor'?s note|phone number|email address|who lives|where .{0,40}lives?"
@@ -42,11 +42,12 @@ _HELPS = re.compile(
     r"\b(?:best (?:place|way|time|method|tool)s?|where to (?:buy|get|find)|benefits|tips for)\b", re.IGNORECASE
 )
 """What is asked of a thing that is wanted; beside an unsafe word no turn to the safe side."""
-_WHETHER = re.compile(r"\s*(?:is|are|was|would|why)\b", re.IGNORECASE)
+_WHETHER = re.compile(r"\s*(?:is it|why)\b", re.IGNORECASE)
 """A question whether it is legal, or why it is not, asks for no help with it."""
 _FACT = re.compile(r"\s*(?:what (?:did|do|does|is|are)|who|when|has|have|did|do|does|is|are|was|were)\b", re.IGNORECASE)
 _HAPPENED = re.compile(
-    rf"\b(?:who|got|was|were|been|keeps?|anyone|(?:why|when) did [\w ]{{1,30}}?)\s+{UNSAFE.pattern}", re.IGNORECASE
+    rf"\bpoison (?:line|control|cent(?:er|re))\b|\b(?:who|got|was|were|been|keeps?|anyone|(?:why|when) did [\w ]{{1,30}}?)\s+{UNSAFE.pattern}",
+    re.IGNORECASE,
 )
 """What somebody did or suffered ("my shop got hacked") is no wish to do it."""
 HALF_TURNS = frozenset("safe safely safety legal legally risky evidence fair fairly".split())
@@ -74,8 +75,10 @@ def is_safety_rewrite(original: str, candidate: str) -> bool:
     >>> is_safety_rewrite("how to poison a dog", "What are the dangers of poison for a dog?")
     True
     """
-    needed = 1 if UNSAFE.search(original) else 2 if DOUBTFUL.search(original) else 0
-    return bool(needed) and len(_turned_to(original, candidate)) >= needed
+    turned = _turned_to(original, candidate)
+    if UNSAFE.search(_HAPPENED.sub(" ", original)):
+        return bool(turned)
+    return len(turned) > 1 and bool(DOUBTFUL.search(original) or UNSAFE.search(original))
 
 
 def no_harm_helped(original: str, candidate: str) -> str:
@@ -87,8 +90,6 @@ def no_harm_helped(original: str, candidate: str) -> str:
         return ""
     if not is_safety_rewrite(original, candidate):
         return "goes along with what looks unsafe"
-    if UNSAFE.search(candidate) and not _WHETHER.match(candidate) and not _turned_to(original, candidate) - HALF_TURNS:
-        return "only asks for it to be safe or legal"
     asked = _STILL_ASKS.search(candidate) or (UNSAFE.search(candidate) and _HELPS.search(candidate))
     if asked or (not _FACT.match(original) and _plain(original) in _plain(candidate)):
         return f"still asks for it: {asked[0][:60] if asked else 'the request is there as before'}"
@@ -105,9 +106,11 @@ def turns_away(original: str, candidate: str) -> bool:
 
 
 def _turned_to(original: str, candidate: str) -> set[str]:
-    """Words of safety that are new."""
+    """Words of safety that are new; beside what is unsafe, those that turn it only half do not count."""
     before = {word.casefold() for word in SAFE_TURN.findall(original)}
-    return {word.casefold() for word in SAFE_TURN.findall(candidate)} - before
+    new = {word.casefold() for word in SAFE_TURN.findall(candidate)} - before
+    half = bool(UNSAFE.search(candidate)) and not _WHETHER.match(candidate)
+    return new - HALF_TURNS if half else new
 
 
 def _plain(text: str) -> str:

@@ -10,12 +10,11 @@ from collections.abc import Iterator
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
+from bpo_model.cores import CGROUP, default_threads, usable_cores
 from bpo_model.doctor.finding import Finding, ok, problem, warning
-from bpo_model.engines.llama_cpp import MAX_SLOTS, default_threads, usable_cores
+from bpo_model.engines.llama_cpp import MAX_SLOTS
 
 PROBE = "import xllamacpp; print(xllamacpp.get_system_info())"
-CGROUP = Path("/sys/fs/cgroup")
-"""Version 2, as a container sees it."""
 MEMINFO = Path("/proc/meminfo")
 BASE_MB, SLOT_MB = 50, 190
 """Memory of the process, and of each prompt that it decodes at a time (measured: 237, 426, 805 MB for 1, 2, 4)."""
@@ -24,7 +23,7 @@ BASE_MB, SLOT_MB = 50, 190
 def examine() -> Iterator[Finding]:
     """Engine, cores, memory."""
     yield engine_wheel()
-    yield cores(usable_cores(), _quota(CGROUP), os.getloadavg()[0] if hasattr(os, "getloadavg") else 0.0)
+    yield cores(usable_cores(), os.getloadavg()[0] if hasattr(os, "getloadavg") else 0.0)
     free = available_mb(MEMINFO, CGROUP)
     if free is not None:
         yield memory(free, _slots(usable_cores()))
@@ -59,16 +58,13 @@ def _broken(name: str, code: int, stderr: str) -> Finding:
     return problem("engine", why, advice)
 
 
-def cores(usable: int, quota: float | None, load: float) -> Finding:
-    """Threads against cores; `quota` is what the container may use of them, None for all."""
+def cores(usable: int, load: float) -> Finding:
+    """Threads against cores and load."""
     threads = default_threads()
     found = (
         f"{usable} usable cores, {threads} {'thread' if threads == 1 else 'threads'} a prompt, "
         f"{_slots(usable)} prompts at a time; load {load:.1f}"
     )
-    if quota is not None and quota < usable:
-        advice = f"Threads beyond that stall each other: engine=LlamaCpp(threads={max(1, int(quota) // 2)}, slots=1)"
-        return warning("cores", f"{found}; this container may use {quota:g} of them", advice)
     if load > 1.5 * usable:
         return warning("cores", found, "Others keep the machine busy: rewrites take longer, and deadlines pass")
     return ok("cores", found)
@@ -77,12 +73,6 @@ def cores(usable: int, quota: float | None, load: float) -> Finding:
 def _slots(usable: int) -> int:
     """As the engine counts them."""
     return max(1, min(usable // default_threads(), MAX_SLOTS))
-
-
-def _quota(cgroup: Path) -> float | None:
-    """Cores that the container may use; None without a limit."""
-    share, _, period = _first_line(cgroup / "cpu.max").partition(" ")
-    return int(share) / int(period) if share.isdigit() and period.isdigit() else None
 
 
 def memory(free_mb: float, slots: int) -> Finding:

@@ -18,7 +18,7 @@ from bpo_model.base_file import BaseFile, cached_path, explicit_path, remedies, 
 from bpo_model.checkpoint import Checkpoint, load_checkpoint
 from bpo_model.doctor.finding import Finding, State, ok, problem, warning
 from bpo_model.errors import BPOError
-from bpo_model.hub import is_here
+from bpo_model.hub import weights_are_here
 from bpo_model.merged import merged_path
 from bpo_model.optimizer import PromptOptimizer
 
@@ -109,7 +109,7 @@ def _safetensors(checkpoint: Checkpoint) -> Finding:
         return problem("weights", found, 'pip install "bpo-model[gpu]", or use a server: --base-url')
     if checkpoint.folder:
         return ok("weights", f"safetensors in {checkpoint.folder}")
-    if is_here(checkpoint.model, checkpoint.revision):
+    if weights_are_here(checkpoint.model, checkpoint.revision):
         return ok("weights", f"{checkpoint.model} is in the cache of the Hugging Face hub")
     found = f"not here yet: the first prompt fetches {checkpoint.model} from the Hugging Face hub"
     if hindrance := _hindrance(0):

@@ -6,9 +6,9 @@ prompt-prefix cache and LoRA adapters, without a compiler and without dependenci
 
 import json
 import logging
-import os
 import re
 import secrets
+import signal
 import urllib.request
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -16,7 +16,7 @@ from pathlib import Path
 from queue import LifoQueue
 from typing import Any
 
-from bpo_model import after_fork
+from bpo_model.cores import default_threads, usable_cores
 from bpo_model.engines.base import CANCELLED, Candidate, Generated, Request, never
 from bpo_model.errors import GenerationError, ModelLoadError
 from bpo_model.template import RenderedPrompt
@@ -25,6 +25,8 @@ logger = logging.getLogger(__name__)
 
 MAX_SLOTS = 4
 """Prompts decoded at the same time unless set otherwise; each slot takes some 150 MB."""
+_DIRECT = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+"""Our own server on loopback is never asked through a proxy, which would see the prompt and the key."""
 _SPECIAL_LOOKALIKE = re.compile(r"<[^<>\s]{1,60}>|\[/?[A-Z_]{2,20}\]")
 """Superset of how models spell special tokens; such texts are tokenized the careful way."""
 
@@ -60,7 +62,8 @@ class LlamaCppEngine:
         self._key = secrets.token_urlsafe(24)
         threads = threads or default_threads()
         self.slots = slots or max(1, min(usable_cores() // threads, MAX_SLOTS))
-        servers = [_start(model, adapter, context_tokens, threads, self._key) for _ in range(self.slots)]
+        with _interrupts_wait():
+            servers = [_start(model, adapter, context_tokens, threads, self._key) for _ in range(self.slots)]
         self._address = servers[0].listening_address
         self._idle: LifoQueue[Any] = LifoQueue()
         for server in reversed(servers):
@@ -131,7 +134,7 @@ class LlamaCppEngine:
             data=json.dumps(body).encode(),
             headers={"Content-Type": "application/json", "Authorization": f"Bearer {self._key}"},
         )
-        with urllib.request.urlopen(request, timeout=10) as reply:  # loopback address of our own server
+        with _DIRECT.open(request, timeout=10) as reply:
             answer: dict[str, Any] = json.load(reply)
         return answer
 
@@ -158,19 +161,21 @@ def _parameters(model: Path, adapter: Path | None, context_tokens: int, threads:
     return parameters
 
 
-def usable_cores() -> int:
-    """Cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+@contextmanager
+def _interrupts_wait() -> Iterator[None]:
+    """SIGINT arrives when the block is left.
 
-
-def default_threads() -> int:
-    """Threads that decode one prompt: half of the cores, 1 to 4; 1 in a forked process.
-
-    llama.cpp's threads wait for each other after every layer. With as many threads as
-    cores, one other busy process stalls them all: on 2 cores beside two busy processes,
-    2 threads wrote 0.2 prompts/s and 1 thread 2.0. After a fork its thread pool is gone.
+    xllamacpp holds Python's lock while a server starts, so an interrupt is raised the moment it is there, and drops it;
+    a server that is destroyed before its loop runs waits for ever.
     """
-    return 1 if after_fork.forked else max(1, min(usable_cores() // 2, 4))
+    if not hasattr(signal, "pthread_sigmask"):  # Windows
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _start(model: Path, adapter: Path | None, context_tokens: int, threads: int, key: str) -> Any:
@@ -178,7 +183,9 @@ def _start(model: Path, adapter: Path | None, context_tokens: int, threads: int,
     import xllamacpp
 
     try:
-        return xllamacpp.Server(_parameters(model, adapter, context_tokens, threads, key))
+        server = xllamacpp.Server(_parameters(model, adapter, context_tokens, threads, key))
+        server.handle_completions({"prompt": "a", "n_predict": 1}, lambda _: False)  # answered: its loop runs
+        return server
     except Exception as error:
         raise ModelLoadError(
             f"llama.cpp could not load {model}: {error}. Run `bpo doctor` to check the files."

@@ -20,9 +20,6 @@ if TYPE_CHECKING:
 
 _NO_CODE = {"trust_remote_code": False}
 """Its default is not "no" but to ask on the terminal."""
-_DATA = ["*.json", "*.safetensors", "*.model", "*.txt", "*.jinja"]
-_NOT_NEEDED = ["*/*", "consolidated*"]
-"""Other formats of the same weights."""
 
 
 def load(checkpoint: "Checkpoint", settings: Transformers) -> tuple[Any, Any]:
@@ -150,7 +147,7 @@ def _safe_folder(name: str, revision: str | None) -> Path:
     """
     folder = Path(name)
     if not folder.is_dir():
-        folder = fetch_weights(name, revision, patterns=_DATA, but=_NOT_NEEDED)
+        folder = fetch_weights(name, revision)
     if not any(folder.glob("*.safetensors")):
         raise ModelLoadError(
             f"{name} has no weights in safetensors{' at ' + revision if revision else ''}, and pickled ones (.bin) are "

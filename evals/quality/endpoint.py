@@ -7,7 +7,7 @@ from typing import Any
 
 from bpo_model.checkpoint import load_checkpoint
 from bpo_model.compare.types import Chat, Message, Reply
-from bpo_model.engines.llama_cpp import default_threads
+from bpo_model.cores import default_threads
 
 RETRIES = 4
 SECONDS = 300.0

@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from bpo_model.checkpoint import load_checkpoint
-from bpo_model.engines.llama_cpp import default_threads
+from bpo_model.cores import default_threads
 
 MAX_ANSWER_TOKENS = 512
 """Longer answers are scored by their beginning."""

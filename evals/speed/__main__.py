@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from bpo_model.checkpoint import load_checkpoint
-from bpo_model.engines.llama_cpp import usable_cores
+from bpo_model.cores import usable_cores
 from bpo_model.files import write_text
 from evals.machine import machine
 from evals.rewrites import read_rows

@@ -11,7 +11,7 @@ from pathlib import Path
 from queue import SimpleQueue
 from typing import Any, TypeAlias
 
-from bpo_model import GatePolicy, LlamaCpp, OpenAICompatible, PromptOptimizer, SamplingConfig, Transformers
+from bpo_model import GatePolicy, LlamaCpp, OpenAICompatible, PromptOptimizer, SamplingConfig, Transformers, cores
 from bpo_model.checkpoint import Checkpoint, load_checkpoint
 from bpo_model.engines import llama_cpp
 from bpo_model.engines.settings import EngineSettings
@@ -59,9 +59,9 @@ def bare_llama_cpp(name: str | None) -> System:
     """llama.cpp's server in this process, called with finished requests: the limit of our engine."""
     checkpoint = load_checkpoint(name)
     model, adapter = runnable_files(checkpoint)
-    threads = llama_cpp.default_threads()
+    threads = cores.default_threads()
     servers: SimpleQueue[Any] = SimpleQueue()
-    for _ in range(max(1, llama_cpp.usable_cores() // threads)):
+    for _ in range(max(1, cores.usable_cores() // threads)):
         servers.put(llama_cpp._start(model, adapter, checkpoint.context_tokens, threads, "unused"))
 
     def run(prompt: str) -> int:
@@ -89,7 +89,7 @@ def over_http(name: str | None) -> System:
     """Our `openai` engine in front of a llama.cpp server on loopback, which runs in this process too."""
     checkpoint = load_checkpoint(name)
     model, adapter = runnable_files(checkpoint)
-    server = llama_cpp._start(model, adapter, checkpoint.context_tokens, llama_cpp.default_threads(), "none")
+    server = llama_cpp._start(model, adapter, checkpoint.context_tokens, cores.default_threads(), "none")
     settings = OpenAICompatible(base_url=f"{server.listening_address}/v1", model="bpo", api_key_variable="BPO_NO_KEY")
     run = ours(name, settings)
 

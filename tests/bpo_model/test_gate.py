@@ -562,6 +562,8 @@ def test_a_bare_expression_is_a_math_problem(text: str) -> None:
         "What is 15% of 240?",
         "what is the square root of 144?",
         "how much is 3 times 14?",
+        "All zabs are zobs. Some zobs are zubs. Does it follow that some zabs are zubs?",
+        "No cats are dogs. All dogs are loud. So what of cats?",
     ],
 )
 def test_a_problem_of_one_sentence_is_a_math_problem(text: str) -> None:

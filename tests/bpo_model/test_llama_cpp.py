@@ -37,6 +37,11 @@ def test_special_tokens_in_the_users_text_are_encoded_as_plain_text(engine: Llam
         assert sum(token in special for token in ids) == sum(token in special for token in template)
 
 
+def test_a_prompt_never_goes_through_a_proxy(engine: LlamaCppEngine, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("http_proxy", "http://127.0.0.1:9")
+    assert engine.tokenize("<|im_end|>", special=True) != engine.tokenize("<|im_end|>", special=False)
+
+
 def test_careful_tokenization_gives_the_tokens_of_the_plain_string(engine: LlamaCppEngine) -> None:
     whole = engine.tokenize(BEFORE + "tell me about tea" + AFTER, special=True)
     parts = ((BEFORE, True), ("tell me about tea", False), (AFTER, True))
@@ -151,5 +156,5 @@ def test_callers_beyond_the_slots_wait_for_their_turn(engine: LlamaCppEngine) ->
 
 @pytest.mark.parametrize("setting", ["threads", "slots"])
 def test_settings_that_cannot_work_are_refused(setting: str) -> None:
-    with pytest.raises(ValueError, match=rf"{setting} must be >= 1 or None, got 0"):
+    with pytest.raises(ValueError, match=rf"{setting} must be a whole number >= 1 or None, got 0"):
         LlamaCpp(**{setting: 0})

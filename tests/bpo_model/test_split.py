@@ -379,6 +379,10 @@ def _seconds(text: str) -> float:
     ("before", "instruction"),
     [
         ("Hi all,\nthe lift is out. Please do not use it.\nYours, Ann\n", "make this a poster, at most 20 words"),
+        (
+            "Hi all,\nno tea today. Sorry!\nYours, Ann\n",
+            "make this a sign for the kitchen door, big letters, 9 words, funny",
+        ),
         ('Q1 What did you like? "the soup"\nQ2 What not? "the wait"\n', "Summarize these answers fairly."),
         ("plant;height;price\nfern;20;4,50\n", "convert to csv with decimal points"),
         ("EXPLAIN SELECT\n  Filter: price > 3\n  Rows: 20\n", "why is the index not used"),

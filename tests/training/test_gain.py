@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from bpo_model import PromptOptimizer
-from bpo_model.engines.llama_cpp import default_threads
+from bpo_model.cores import default_threads
 from bpo_model.errors import GenerationError
 from bpo_model.testing import FakeOptimizer
 from training.gain.__main__ import main

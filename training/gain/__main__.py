@@ -13,7 +13,7 @@ from pathlib import Path
 import torch
 
 from bpo_model import PromptOptimizer
-from bpo_model.engines.llama_cpp import default_threads
+from bpo_model.cores import default_threads
 from bpo_model.errors import BPOError
 from bpo_model.files import write_text
 from training.gain.best import MIN_GAIN, best_of_k
