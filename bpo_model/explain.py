@@ -93,9 +93,10 @@ def label_strategies(
 ) -> tuple[LabelledStrategy, ...]:
     """The strategies that the inserted text shows, each with its first evidence."""
     inserted = _inserted_clauses(optimized, diff(original, optimized) if edits is None else edits)
+    known, unsafe = {word.casefold() for word in _TOKEN.findall(original)}, bool(UNSAFE.search(original))
     found: dict[Strategy, LabelledStrategy] = {}
     for text, start in inserted:
-        for strategy in _strategies_of(text, original):
+        for strategy in _strategies_of(text, known, unsafe):
             found.setdefault(strategy, LabelledStrategy(strategy, text, (start, start + len(text))))
     return tuple(found[strategy] for strategy in Strategy if strategy in found)
 
@@ -116,14 +117,13 @@ def _inserted_clauses(optimized: str, edits: tuple[Edit, ...]) -> list[tuple[str
     ]
 
 
-def _strategies_of(inserted: str, original: str) -> list[Strategy]:
-    """Strategies of one inserted clause; a turn to the safe side outweighs the others."""
-    known = {word.casefold() for word in _TOKEN.findall(original)}
+def _strategies_of(inserted: str, known: set[str], unsafe: bool) -> list[Strategy]:
+    """Strategies of one inserted clause, beside the prompt's words; a turn to the safe side outweighs the others."""
     new_words = sum(word.casefold() not in known for word in _TOKEN.findall(inserted) if word[0].isalnum())
     if not new_words:
         return []  # capitals, punctuation, order: better text, but none of the strategies
     safe = len({word.lower() for word in _SAFE_INSERT.findall(inserted)})
-    if safe >= 2 or (safe and UNSAFE.search(original)):
+    if safe >= 2 or (safe and unsafe):
         return [Strategy.SAFETY]
     words = len(inserted.split())
     found = [Strategy.EXPLANATION] if _EXPLANATION.search(inserted) else []

@@ -66,7 +66,7 @@ _SCOPES = {
 }
 """What narrows a request, and the words that do the same."""
 _ONLY_WHAT = re.compile(
-    r"\bonly (?:(?:the|my|a|an|on|in|to|for|with|use|about) )*((?!when|where|what|that|if)[a-z]{4,})", re.IGNORECASE
+    r"\bonly (?:(?:the|my|a|an|on|in|to|for|with|use|about) )*((?!when|where|what|that|if)[a-z]{4,}\b)", re.IGNORECASE
 )
 _AROUND_ONLY = re.compile(
     rf"(?:\w{{1,40}}\W{{1,3}}){{0,5}}\b(?:{_SCOPES['only'][1].pattern})\b(?:\W{{1,3}}\w{{1,40}}){{0,6}}", re.IGNORECASE

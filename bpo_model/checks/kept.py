@@ -63,10 +63,10 @@ def quotes_kept(original: str, candidate: str) -> str:
 
     passes: 'explain "carpe diem"' -> 'What does "carpe diem" mean?'; fails: -> "Explain seize the day".
     """
-    after = spans.folded(candidate)
-    signs = spans.quotations(candidate)
-    lost = [quote for quote in spans.quotations(original) if quote not in (after if re.search(r"\w", quote) else signs)]
-    lost += [quote for quote in spans.quotations(original) if _stop_added(quote, original, candidate)]
+    after, signs = spans.folded(candidate), set(spans.quotations(candidate))
+    mine = list(dict.fromkeys(spans.quotations(original)))
+    lost = [quote for quote in mine if quote not in (after if re.search(r"\w", quote) else signs)]
+    lost += [quote for quote in mine if _stop_added(quote, spans.folded(original), after)]
     before, after = spans.plain_words(original), spans.plain_words(candidate)
     invented = [quote for quote in spans.quotes(candidate) if not stands_in(quote, before)]
     swapped = _say("changed places:", _swapped(list(spans.quotes(original)), before, after))
@@ -157,11 +157,11 @@ def _swapped(quotes: list[str], before: str, after: str) -> list[str]:
     return order if order != sorted(once, key=after.index) else []
 
 
-def _stop_added(quote: str, original: str, candidate: str) -> bool:
+def _stop_added(quote: str, before: str, after: str) -> bool:
     """Whether a quotation ends in a stop now that it did not have, nor stood before."""
-    end = re.escape(quote)
-    inside = re.search(rf"""{end}[.!?,;:]["'`]""", spans.folded(candidate))
-    return bool(inside) and not re.search(rf"""{end}(?:[.!?,;:]["'`]|["'`]\s*(?:[.!?,;:]|$))""", spans.folded(original))
+    if not any(f"{quote}{stop}{mark}" in after for stop in ".!?,;:" for mark in "\"'`"):
+        return False
+    return not re.search(rf"""{re.escape(quote)}(?:[.!?,;:]["'`]|["'`]\s*(?:[.!?,;:]|$))""", before)
 
 
 def _marks(original: str, candidate: str) -> str:
