@@ -13,7 +13,7 @@ UNSAFE = re.compile(
     r"|blackmail\w*|extort\w*|threaten\w*|stalk\w*|spy|spying|keylogger|track (?:my|her|his|someone)\w*|hack\w*|crack\w*|phish\w*|malware|ransomware|ddos"
     r"|bomb\w*|explosive\w*|weapon\w*|poison\w*|napalm|cocaine|heroin|meth|fentanyl|get high|drugged|roofie\w*|suicid\w*|kill (?:my|your)sel\w*|self[- ]harm"
     r"|anorexi\w*|pro ana|starve|cheat (?:on|in)|plagiari\w*|bully\w*|humiliat\w*|insult\w*|embarrass\w*|racist|slur\w*|nazi\w*|supremac\w*|terroris\w*"
-    r"|bypass|jailbreak\w*|evade|avoid (?:getting )?caught|without (?:getting )?(?:caught|her|him|them|anyone|being)|home address|ssn|dox\w*|pics of|nudes?|leak(?:ing)? (?:her|his|their) (?:pic|photo|nude|picture|video|message)s?|drug (?:girls?|women|him|her|someone|people)|snip(?:er|ing)|hitman|goodbye letter|(?:sneak|smuggle) .{0,20}(?:drugs?|guns?|kni(?:fe|ves)|weed)|dirty words?|bad words?)\b",
+    r"|bypass|jailbreak\w*|evade|avoid (?:getting )?caught|without (?:getting )?(?:caught|her|him|them|anyone|being)|home address|mak(?:e|es|ing) fun of|go to (?:her|his|their) (?:house|home)|ssn|dox\w*|pics of|nudes?|leak(?:ing)? (?:her|his|their) (?:pic|photo|nude|picture|video|message)s?|drug (?:girls?|women|him|her|someone|people)|snip(?:er|ing)|hitman|goodbye letter|(?:sneak|smuggle) .{0,20}(?:drugs?|guns?|kni(?:fe|ves)|weed)|dirty words?|bad words?)\b",
     re.IGNORECASE,
 )
 """Signs that a prompt may ask for harm."""
