@@ -27,7 +27,7 @@ test: $(VENV)/.dev  ## all tests
 test-fast: $(VENV)/.dev  ## the tests that train nothing
 	@$(BIN)/python -m pytest -m "not slow and not heavy"
 
-test-heavy: $(VENV)/.dev  ## Ray clusters, longer trainings and the whole torture suite (about 15 minutes)
+test-heavy: $(VENV)/.dev  ## Ray clusters, longer trainings, whole benchmarks and the torture suite (about 15 minutes)
 	@$(BIN)/python -m pytest -m heavy
 	@$(BIN)/python -m evals.torture --optimizer bpo --optimizer bpo-raw --out runs/torture
 

@@ -371,7 +371,7 @@ def test_prompts_are_asked_for_where_they_are_needed(capsys: pytest.CaptureFixtu
     assert "healht is not one of health, likelihood, tasks" in said
 
 
-@pytest.mark.slow
+@pytest.mark.heavy
 def test_the_likelihood_is_that_of_the_whole_sequence_computed_by_hand(request: pytest.FixtureRequest) -> None:
     import torch
 

@@ -68,6 +68,7 @@ def test_long_context_keeps_the_first_line_and_adds_words() -> None:
     assert 380 < len(prompt.split()) < 480
 
 
+@pytest.mark.heavy
 def test_a_whole_run_writes_json_markdown_and_plot(tmp_path: Path) -> None:
     prompts = tmp_path / "prompts.jsonl"
     lines = [json.dumps({"prompt": f"tell me about {topic}"}) for topic in ("tea", "rivers", "chess")]

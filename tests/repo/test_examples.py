@@ -9,6 +9,7 @@ import pytest
 ROOT = Path(__file__).parents[2]
 
 
+@pytest.mark.heavy
 def test_proving_ends_with_a_verdict_that_is_explained() -> None:
     pytest.importorskip("openai")
     command = [sys.executable, "examples/prove_it.py"]

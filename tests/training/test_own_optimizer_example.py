@@ -10,7 +10,7 @@ import pytest
 ROOT = Path(__file__).parents[2]
 
 
-@pytest.mark.slow
+@pytest.mark.heavy
 def test_what_users_keep_becomes_an_optimizer(tiny_base: Path) -> None:
     command = [sys.executable, "examples/own_optimizer.py", "--steps", "2", "--base", str(tiny_base)]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=300, check=False)
