@@ -58,6 +58,8 @@ _FRAGMENT = re.compile(
     re.IGNORECASE,
 )
 MAX_FOLLOW_UP_WORDS = 8
+_CORRECTION = re.compile(r"\s*(?:no,? )?i meant\b", re.IGNORECASE)
+"""Corrects an earlier turn, even where nobody passes it on."""
 MAX_FRAGMENT_WORDS = 4
 """Longer texts carry enough content of their own, unless there are earlier turns to point at."""
 _POINTS_BACK = re.compile(
@@ -146,6 +148,8 @@ def is_follow_up(text: str, parts: Split, policy: GatePolicy, has_history: bool)
     if count > 25 or parts.context.strip() or ":" in text:
         return False
     if has_history and (_POINTS_BACK.search(text) or _FOLLOW_UP.match(text) or _FRAGMENT.match(text) or count < 4):
+        return True
+    if _CORRECTION.match(text):
         return True
     if count <= MAX_FRAGMENT_WORDS and _FRAGMENT.match(text):
         return True

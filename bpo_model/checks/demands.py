@@ -48,7 +48,12 @@ _ONLY_DEMAND = re.compile(
     re.IGNORECASE,
 )
 
-
+_MANNER = re.compile(
+    r"\bbe (?:very |more |really )?(critical|honest|blunt|brutal|strict|brief|concise|specific|careful|neutral|objective|formal|casual"
+    r"|polite|kind|gentle|funny|sarcastic)\b",
+    re.IGNORECASE,
+)
+"""How the answer shall be."""
 _SCOPES = {
     name: (re.compile(rf"\b{name}\b", re.IGNORECASE), re.compile(rf"\b(?:{kept})\b", re.IGNORECASE))
     for name, kept in {
@@ -96,6 +101,8 @@ def format_kept(original: str, candidate: str) -> str:
     ]
     if _ONLY_DEMAND.search(original) and not _ONLY.search(candidate):
         lost.append("only")
+    present = stems(candidate)
+    lost += [f"be {manner}" for manner in _MANNER.findall(original) if not found_in(manner.lower(), present)]
     return f"lost {', '.join(lost)}" if lost else ""
 
 

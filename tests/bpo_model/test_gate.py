@@ -598,7 +598,9 @@ def test_a_complete_request_that_begins_like_a_follow_up_goes_on(text: str) -> N
     assert reason_for(text) is None
 
 
-@pytest.mark.parametrize("text", ["shorter please", "again", "a bit longer, please"])
+@pytest.mark.parametrize(
+    "text", ["shorter please", "again", "a bit longer, please", "i meant the other one, not the red one"]
+)
 def test_a_short_wish_about_the_last_answer_is_a_follow_up(text: str) -> None:
     assert reason_for(text) is Reason.FOLLOW_UP
 

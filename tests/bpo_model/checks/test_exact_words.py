@@ -53,6 +53,7 @@ def failed(original: str, candidate: str) -> list[str]:
             "fix only the typos, not my style",
             "Help me fix typos of mine in this text, in my own style only.",
         ),
+        ("format_kept", "read my essay, be critical", "Read my essay and say what you think."),
         ("quotes_kept", 'does "pay or leave" - the rule - hold', 'Does "pay or leave." - the rule - hold?'),
         ("quotes_kept", 'my feed shows "&amp;" and not "&"', 'Why does my feed show "&amp;" and not that?'),
         ("identifiers_kept", "a csv with header name,city", "Write a CSV with header name, city."),
