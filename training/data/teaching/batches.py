@@ -10,7 +10,7 @@ from typing import Any
 from bpo_model.files import write_bytes
 from training.data.teaching.config import TeacherConfig
 from training.data.teaching.ledger import Ledger, Line, final_key
-from training.data.teaching.request import request_of
+from training.data.teaching.request import Request, request_of
 from training.data.types import Preference
 
 MOST_LINES = 50_000
@@ -35,9 +35,14 @@ def export_batch(preferences: Iterable[Preference], config: TeacherConfig, ledge
 
     The keys are the `custom_id`s, the bodies those of single requests.
     """
+    return export_requests((request_of(row, config) for row in preferences), ledger, path)
+
+
+def export_requests(requests: Iterable[Request], ledger: Ledger, path: Path) -> list[Path]:
+    """The same for requests of any kind."""
     ledger.refresh()
-    requests = {request.key: request.body for request in (request_of(row, config) for row in preferences)}
-    lines = (_line(key, body) for key, body in requests.items() if ledger.get(key) is None)
+    bodies = {request.key: request.body for request in requests}
+    lines = (_line(key, body) for key, body in bodies.items() if ledger.get(key) is None)
     written = []
     for number, data in enumerate(_files(lines), start=1):
         written.append(path if number == 1 else path.with_stem(f"{path.stem}-{number}"))

@@ -1,11 +1,11 @@
 """What the answers for some rows will cost, before the first request."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from training.data.teaching.config import TeacherConfig
 from training.data.teaching.ledger import Ledger
-from training.data.teaching.replies import read_reply
+from training.data.teaching.replies import read_answer
 from training.data.teaching.request import Request, request_of
 from training.data.types import Preference
 
@@ -35,9 +35,15 @@ class Plan:
 
 def plan(preferences: Iterable[Preference], config: TeacherConfig, ledger: Ledger) -> Plan:
     """Estimate the cost of what is left to ask."""
-    requests = [request_of(preference, config) for preference in preferences]
+    return plan_requests([request_of(preference, config) for preference in preferences], config, ledger)
+
+
+def plan_requests(
+    requests: Sequence[Request], config: TeacherConfig, ledger: Ledger, completion_tokens: int = COMPLETION_TOKENS
+) -> Plan:
+    """The same for requests of any kind; `completion_tokens` of an answer, as long as nothing is measured."""
     left = [request for request in requests if ledger.get(request.key) is None]
-    per_character, completion, measured = _measure(requests, ledger)
+    per_character, completion, measured = _measure(requests, ledger, completion_tokens)
     read = round(sum(map(_characters, left)) * per_character)
     written = round(completion * len(left))
     return Plan(
@@ -46,16 +52,16 @@ def plan(preferences: Iterable[Preference], config: TeacherConfig, ledger: Ledge
     )  # fmt: skip
 
 
-def _measure(requests: Iterable[Request], ledger: Ledger) -> tuple[float, float, int]:
+def _measure(requests: Iterable[Request], ledger: Ledger, completion_tokens: int) -> tuple[float, float, int]:
     """Tokens read per character, tokens written per answer, and on how many answers that rests."""
     counts = []
     for request in requests:
         line = ledger.get(request.key)
-        reply = read_reply(line["response"]["body"]) if line is not None else None
+        reply = read_answer(line["response"]["body"]) if line is not None else None
         if reply is not None and reply.prompt_tokens and reply.completion_tokens:
             counts.append((_characters(request), reply.prompt_tokens, reply.completion_tokens))
     if not counts:
-        return 1 / CHARACTERS_PER_TOKEN, COMPLETION_TOKENS, 0
+        return 1 / CHARACTERS_PER_TOKEN, completion_tokens, 0
     characters, read, written = (sum(column) for column in zip(*counts, strict=True))
     return read / characters, written / len(counts), len(counts)
 

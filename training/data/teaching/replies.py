@@ -54,6 +54,22 @@ class Reply:
     completion_tokens: int | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """One answer of an LLM that was asked for nothing but an answer."""
+
+    status: str
+    """One of `STATUSES`."""
+    text: str = ""
+    """Without the white space around it, and without thoughts before it; empty unless the status is ok."""
+    detail: str = ""
+    """What was found instead, for people."""
+    model: str = ""
+    """Who answered, by the server's own word."""
+    prompt_tokens: int | None = None
+    completion_tokens: int | None = None
+
+
 def is_final(status_code: int, body: Any) -> bool:
     """Whether a response may be kept: an answer of any kind, or an error that judges the content."""
     if not isinstance(body, Mapping):
@@ -74,6 +90,24 @@ def read_reply(body: Mapping[str, Any]) -> Reply:
     return Reply(status, *texts, detail, model, _count(usage, "prompt"), _count(usage, "completion"))
 
 
+def read_answer(body: Mapping[str, Any]) -> Answer:
+    """Read the body of a final response as plain text."""
+    choice = _choice(body)
+    if choice is None:
+        return Answer("refused", detail=_shown(str(_content_error(body))))
+    status, content, detail = _content(choice)
+    text = _THOUGHTS.sub("", content, count=1) if _THOUGHTS.match(content) else content
+    text = text.strip()
+    if status == "ok" and text != _writable(text):
+        status, detail = "unreadable", "half a character (a lone surrogate)"
+    elif status == "ok" and not text:
+        status, detail = "empty", "no text"
+    usage = body.get("usage") or {}
+    model = _writable(str(body.get("model") or ""))
+    counts = _count(usage, "prompt"), _count(usage, "completion")
+    return Answer(status, text if status == "ok" else "", detail, model, *counts)
+
+
 def parse(text: str) -> tuple[str, tuple[str, str], str]:
     """(status, (critique, optimized instruction), detail) of what a model wrote.
 
@@ -89,16 +123,22 @@ def parse(text: str) -> tuple[str, tuple[str, str], str]:
 
 
 def _judge(choice: Mapping[str, Any]) -> tuple[str, tuple[str, str], str]:
-    """Like `parse`, for a choice: how the model stopped comes before what it wrote."""
+    """Like `parse`, for a choice."""
+    status, content, detail = _content(choice)
+    return parse(content) if status == "ok" else (status, ("", ""), detail)
+
+
+def _content(choice: Mapping[str, Any]) -> tuple[str, str, str]:
+    """(status, text, detail) of a choice: how the model stopped comes before what it wrote."""
     message, stopped = choice["message"], choice.get("finish_reason")
     if message.get("refusal") or stopped == "content_filter":
-        return "refused", ("", ""), _shown(str(message.get("refusal") or "stopped by a content filter"))
+        return "refused", "", _shown(str(message.get("refusal") or "stopped by a content filter"))
     content = message.get("content") or ""
     if not isinstance(content, str):
-        return "unreadable", ("", ""), f"content is a {type(content).__name__}"
+        return "unreadable", "", f"content is a {type(content).__name__}"
     if stopped == "length":
-        return "cut", ("", ""), _shown(content)
-    return parse(content)
+        return "cut", "", _shown(content)
+    return "ok", content, ""
 
 
 def _texts(found: Mapping[str, Any]) -> tuple[str, tuple[str, str], str]:

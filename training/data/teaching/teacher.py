@@ -14,7 +14,7 @@ from training.data.teaching.brake import Brake
 from training.data.teaching.config import TeacherConfig
 from training.data.teaching.failures import Failure, MalformedError, failure_of
 from training.data.teaching.ledger import Ledger, Line, line_of
-from training.data.teaching.replies import is_final, read_reply
+from training.data.teaching.replies import is_final, read_answer, read_reply
 from training.data.teaching.request import Request, request_of
 from training.data.types import Preference
 
@@ -75,7 +75,7 @@ class Teacher:
         line = self.ledger.get(request.key)
         if line is not None:
             return outcome_of(preference, request, line, self.config)
-        found = await self._send(request)
+        found = await self.send(request)
         if isinstance(found, Failure):
             return Outcome(preference.id, found.status, request.key, request.template, detail=found.detail)
         return outcome_of(preference, request, found, self.config, asked=True)
@@ -95,8 +95,8 @@ class Teacher:
     def __setstate__(self, state: dict[str, Any]) -> None:
         Teacher.__init__(self, **state)
 
-    async def _send(self, request: Request) -> Line | Failure:
-        """One request with all its attempts; an answer is in the ledger when this returns."""
+    async def send(self, request: Request) -> Line | Failure:
+        """One request with all its attempts, whatever the ledger holds; an answer is there when this returns."""
         self._connect()
         async with self._places:
             if self.brake.reason:
@@ -131,7 +131,7 @@ class Teacher:
             self.ledger.put([line])
         except OSError as error:
             return Failure("not_stored", failure_of(error, "").detail)
-        self.brake.paid(_usd(line, self.config))
+        self.brake.paid(price_of(line, self.config))
         return line
 
     def _connect(self) -> None:
@@ -166,13 +166,13 @@ def outcome_of(
     return Outcome(
         preference.id, reply.status, request.key, request.template, reply.critique, reply.optimized_instruction,
         reply.detail, reply.model or config.model, reply.prompt_tokens, reply.completion_tokens,
-        _usd(line, config), True, asked,
+        price_of(line, config), True, asked,
     )  # fmt: skip
 
 
-def _usd(line: Line, config: TeacherConfig) -> float | None:
+def price_of(line: Line, config: TeacherConfig) -> float | None:
     """What an answer cost; an error is not charged, and only lines of a batch have an id."""
     if line["response"]["status_code"] != 200:
         return 0.0
-    reply = read_reply(line["response"]["body"])
+    reply = read_answer(line["response"]["body"])
     return config.usd(reply.prompt_tokens, reply.completion_tokens, batch="id" in line)
