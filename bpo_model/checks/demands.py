@@ -86,9 +86,10 @@ def scope_kept(original: str, candidate: str) -> str:
     if is_safety_rewrite(original, candidate):
         return ""
     lost = [name for name, (asked, kept) in _SCOPES.items() if asked.search(original) and not kept.search(candidate)]
-    near = stems(" ".join(_AROUND_ONLY.findall(candidate)))
-    moved = [] if lost else [word for word in _ONLY_WHAT.findall(original) if not found_in(word.lower(), near)]
-    return f"lost {', '.join(lost)}" if lost else f"no longer only {', '.join(moved)}" if moved else ""
+    if lost:
+        return f"lost {', '.join(lost)}"
+    moved = _missing(_ONLY_WHAT.findall(original), " ".join(_AROUND_ONLY.findall(candidate)))
+    return f"no longer only {', '.join(moved)}" if moved else ""
 
 
 def format_kept(original: str, candidate: str) -> str:
@@ -101,9 +102,14 @@ def format_kept(original: str, candidate: str) -> str:
     ]
     if _ONLY_DEMAND.search(original) and not _ONLY.search(candidate):
         lost.append("only")
-    present = stems(candidate)
-    lost += [f"be {manner}" for manner in _MANNER.findall(original) if not found_in(manner.lower(), present)]
+    lost += [f"be {manner}" for manner in _missing(_MANNER.findall(original), candidate)]
     return f"lost {', '.join(lost)}" if lost else ""
+
+
+def _missing(wanted: list[str], text: str) -> list[str]:
+    """Words that do not occur in any form; few prompts want any, so the text is read only then."""
+    present = stems(text) if wanted else {}
+    return [word for word in wanted if not found_in(word.lower(), present)]
 
 
 def limits_kept(original: str, candidate: str) -> str:

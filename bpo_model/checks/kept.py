@@ -63,10 +63,10 @@ def quotes_kept(original: str, candidate: str) -> str:
 
     passes: 'explain "carpe diem"' -> 'What does "carpe diem" mean?'; fails: -> "Explain seize the day".
     """
-    after, signs = spans.folded(candidate), set(spans.quotations(candidate))
+    before, after, signs = spans.folded(original), spans.folded(candidate), set(spans.quotations(candidate))
     mine = list(dict.fromkeys(spans.quotations(original)))
     lost = [quote for quote in mine if quote not in (after if re.search(r"\w", quote) else signs)]
-    lost += [quote for quote in mine if _stop_added(quote, spans.folded(original), after)]
+    lost += [quote for quote in mine if _stop_added(quote, before, after)]
     before, after = spans.plain_words(original), spans.plain_words(candidate)
     invented = [quote for quote in spans.quotes(candidate) if not stands_in(quote, before)]
     swapped = _say("changed places:", _swapped(list(spans.quotes(original)), before, after))

@@ -23,6 +23,7 @@ from training.augment.build import LEDGER, build, estimate, prepare, rewrite_all
 from training.augment.settings import AugmentConfig, load_settings
 from training.data.teaching.batches import export_requests, import_batch
 from training.data.teaching.ledger import Ledger
+from training.data.teaching.plan import shown_usd
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -54,7 +55,7 @@ def _plan(config: AugmentConfig, args: argparse.Namespace) -> int:
         f"{'at most ' if done < rows else ''}{found.rows} requests to {config.llm.model}, {found.answered} of them "
         f"answered; the rest, by {rests}:\n"
         f"{found.prompt_tokens:,} tokens in, {found.completion_tokens:,} out; "
-        f"USD {_usd(found.usd)}, as a batch {_usd(found.usd_batch)}"
+        f"USD {shown_usd(found.usd)}, as a batch {shown_usd(found.usd_batch)}"
     )
     return 0
 
@@ -70,7 +71,7 @@ def _build(config: AugmentConfig, args: argparse.Namespace) -> int:
     rows = {arm: len(found) for arm, found in built.arms.rows.items()}
     print(  # noqa: T201
         f"rows: {rows}; left out: {_counts(reject.reason for reject in built.arms.rejects)}; "
-        f"{built.answers.asked} answers asked for now, USD {_usd(built.answers.cost)} in all"
+        f"{built.answers.asked} answers asked for now, USD {shown_usd(built.answers.cost)} in all"
     )
     if built.arms.open:
         print(  # noqa: T201
@@ -101,10 +102,6 @@ def _import(config: AugmentConfig, args: argparse.Namespace) -> int:
 
 def _counts(names: Iterable[str]) -> str:
     return ", ".join(f"{name} {count}" for name, count in sorted(Counter(names).items())) or "none"
-
-
-def _usd(value: float | None) -> str:
-    return "unknown" if value is None else f"{value:.2f}"
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -18,12 +18,12 @@ max_tokens = 1024
 params = {top_p = 1.0, seed = "omit"}   # more of the body; "omit" leaves out what a server refuses
 """
 
-import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from training.data.settings import make_config, read_toml
 from training.data.sources.generic import UNKNOWN
 from training.data.teaching.config import TeacherConfig
 
@@ -64,10 +64,7 @@ def load_settings(file: Path) -> AugmentConfig:
     Raises:
         ValueError: If something is missing, unknown or of the wrong kind, naming it.
     """
-    try:
-        found = tomllib.loads(file.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise ValueError(f"cannot read the settings {file}: {error}") from None
+    found = read_toml(file)
     unknown = sorted(found.keys() - _KINDS)
     if unknown or "data" not in found or "llm" not in found:
         raise ValueError(f"{file.name} needs data and [llm]; unknown: {unknown or 'none'}; known: {', '.join(_KINDS)}")
@@ -86,12 +83,5 @@ def load_settings(file: Path) -> AugmentConfig:
 
 def _llm(values: Mapping[str, Any], where: str) -> TeacherConfig:
     """Greedy unless told otherwise: answers that can be had again."""
-    known = [field.name for field in fields(TeacherConfig)]
-    unknown = sorted(values.keys() - set(known))
-    if unknown:
-        raise ValueError(f"{where}: unknown {', '.join(unknown)}; known: {', '.join(known)}")
     params = {name: None if value == OMIT else value for name, value in values.get("params", {}).items()}
-    try:
-        return TeacherConfig(**{"temperature": 0.0, **values, "params": params})
-    except TypeError as error:
-        raise ValueError(f"{where}: {error}") from None
+    return make_config(TeacherConfig, {"temperature": 0.0, **values, "params": params}, where)

@@ -21,7 +21,7 @@ from training.data.settings import BuildConfig, load_settings
 from training.data.teaching.batches import export_batch, import_batch
 from training.data.teaching.construct import Built, construct
 from training.data.teaching.ledger import Ledger
-from training.data.teaching.plan import plan
+from training.data.teaching.plan import plan, shown_usd
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -48,7 +48,7 @@ def _plan(config: BuildConfig, args: argparse.Namespace) -> int:
     print(  # noqa: T201
         f"\n{found.rows} requests, {found.answered} of them answered; the rest, by {rests}:\n"
         f"{found.prompt_tokens:,} tokens in, {found.completion_tokens:,} out; "
-        f"USD {_usd(found.usd)}, as a batch {_usd(found.usd_batch)}"
+        f"USD {shown_usd(found.usd)}, as a batch {shown_usd(found.usd_batch)}"
     )
     return 0
 
@@ -83,15 +83,12 @@ def _report(built: Built) -> int:
     """What came of it, in one line each."""
     print(  # noqa: T201
         f"{len(built.pairs)} pairs; {len(built.rejects)} rows gave none; {built.asked} requests now; "
-        f"{built.usage.prompt_tokens:,} tokens in, {built.usage.completion_tokens:,} out in all, USD {_usd(built.cost)}"
+        f"{built.usage.prompt_tokens:,} tokens in, {built.usage.completion_tokens:,} out in all, "
+        f"USD {shown_usd(built.cost)}"
     )
     if built.open:
         print(f"{built.open} rows have no answer yet; the same command asks again. {built.stopped}", file=sys.stderr)  # noqa: T201
     return 2 if built.open else 0
-
-
-def _usd(value: float | None) -> str:
-    return "unknown" if value is None else f"{value:.2f}"
 
 
 def _shard(text: str) -> tuple[int, int]:

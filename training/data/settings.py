@@ -77,19 +77,24 @@ def load_settings(file: Path) -> BuildConfig:
     Raises:
         ValueError: If something is missing, unknown or of the wrong kind, naming it.
     """
-    try:
-        found = tomllib.loads(file.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise ValueError(f"cannot read the settings {file}: {error}") from None
+    found = read_toml(file)
     unknown = sorted(found.keys() - {"sources", "select", "teacher", "val_share"})
     if unknown or not found.get("sources") or "teacher" not in found:
         raise ValueError(f"{file.name} needs [sources.NAME] and [teacher]; unknown: {unknown or 'none'}")
     return BuildConfig(
         tuple(_source(name, entry, file) for name, entry in found["sources"].items()),
-        _config(SelectConfig, _select(found.get("select", {}), file), f"[select] of {file.name}"),
-        _config(TeacherConfig, found["teacher"], f"[teacher] of {file.name}"),
+        make_config(SelectConfig, _select(found.get("select", {}), file), f"[select] of {file.name}"),
+        make_config(TeacherConfig, found["teacher"], f"[teacher] of {file.name}"),
         found.get("val_share", 0.05),
     )
+
+
+def read_toml(file: Path) -> dict[str, Any]:
+    """A file of settings as it stands, or a ValueError that names it."""
+    try:
+        return tomllib.loads(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise ValueError(f"cannot read the settings {file}: {error}") from None
 
 
 def _source(name: str, entry: Mapping[str, Any], file: Path) -> SourceConfig:
@@ -113,7 +118,7 @@ def _select(entry: Mapping[str, Any], file: Path) -> dict[str, Any]:
     return values
 
 
-def _config(kind: type[Config], values: Mapping[str, Any], where: str) -> Config:
+def make_config(kind: type[Config], values: Mapping[str, Any], where: str) -> Config:
     """The dataclass, with an error that names the place."""
     unknown = sorted(values.keys() - {field.name for field in fields(kind)})
     if unknown:

@@ -52,6 +52,11 @@ def plan_requests(
     )  # fmt: skip
 
 
+def shown_usd(value: float | None) -> str:
+    """Dollars for people; a price may be unknown."""
+    return "unknown" if value is None else f"{value:.2f}"
+
+
 def _measure(requests: Iterable[Request], ledger: Ledger, completion_tokens: int) -> tuple[float, float, int]:
     """Tokens read per character, tokens written per answer, and on how many answers that rests."""
     counts = []
