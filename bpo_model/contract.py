@@ -3,13 +3,13 @@
 Deterministic and without a model, so that anyone can run it on any rewrite, ours or not:
 
 >>> from bpo_model.contract import verify
->>> [violation.check for violation in verify("laptop under $800", "Which laptop should I buy?")]
-['numbers_kept']
+>>> [violation.check for violation in verify("laptop under $800", "Which laptop under $900 should I buy?")]
+['numbers_kept', 'numbers_invented']
 """
 
 from collections.abc import Callable
 
-from bpo_model.checks import demands, form, kept, meaning, safety
+from bpo_model.checks import content, demands, form, kept, names, negations, safety
 from bpo_model.config import LengthBudget
 from bpo_model.schema import Violation
 from bpo_model.split import split
@@ -33,13 +33,12 @@ CHECKS: dict[str, Check] = {
         kept.codes_kept,
         kept.letters_kept,
         kept.variables_kept,
-        meaning.names_kept,
-        meaning.names_invented,
-        meaning.content_kept,
-        meaning.negations_kept,
-        meaning.brackets_kept,
-        meaning.counted_kept,
+        names.names_kept,
+        names.names_invented,
+        content.content_kept,
+        negations.negations_kept,
         demands.limits_kept,
+        demands.length_invented,
         demands.opposites_kept,
         demands.format_kept,
         demands.scope_kept,

@@ -44,9 +44,10 @@ _CODE_LINE = re.compile(
 _URL_ONLY = re.compile(r"^\s*(?:https?://|www\.)\S+\s*$|^\s*[\w.+-]+@[\w-]+\.[\w.]+\s*$|^\s*(?:~|\.)?/[\w./-]+\s*$")
 _JSON_ONLY = re.compile(r"^\s*(?:\{.*\}|\[.*\]|<\w[^>]*>.*</\w+>|<\?xml.*>)\s*$", re.DOTALL)
 _FOLLOW_UP = re.compile(
-    r"^\W*(?:(?:ok|okay|yes|no|great|thanks|please|now|then|and|but|also|so|can you|could you|hmm|well)\b[\s,!.]*){0,3}(?:"
+    r"^\W*(?:(?:wait|hang on|hold on|actually|ok|okay|yes|no|great|thanks|please|now|then|and|but|also|so|can you|could you|hmm|well)\b[\s,!.]*){0,3}(?:"
     r"(?:make|keep|write|say|do|put|try|turn|change|rewrite|redo|translate|shorten|expand|explain|simplify|fix|summari[sz]e|convert|repeat|continue|format|add)"
     r"\s+(?:it|that|this|them|those|these)\b(?!\s+\w+(?:ing\b|['’]s\b))"
+    r"|(?:go|come) back to (?:the|your)\b|undo\b|revert (?:to )?(?:it|that|this|the (?:first|second|third|last|previous|old))\b"
     r"|(?:a bit |much |even |way |less |more )?(?:shorter|longer|simpler|better|funnier|formal|casual|detailed|concise|again|bigger|smaller)\b(?:[\s,]*please)?\W*$"
     r"|(?:the other|not that|the same|same)(?: one)?\W*$|i mean(?:t)?\b|(?:the )?same (?:but|for|with|in|as before)\b"
     r"|(?:continue|go on|keep going|more|again|another(?: one)?|one more|next|elaborate|why(?: not)?|how so|really|and then|what else|anything else|like what|such as)\W*$"
@@ -57,6 +58,11 @@ _FRAGMENT = re.compile(
     r"^\W*(?:and|but|what about|how about|or|same|also)\s+(?:in|for|with|the|a|if|on|at|now|as|to|why|how)\b",
     re.IGNORECASE,
 )
+_PICK = re.compile(
+    r"^\W*(?:option |number )?(?:[A-Ea-e]|\d{1,2})(?:\s*(?:,|and|or|&)\s*(?:[A-Ea-e]|\d{1,2}))*\s*"
+    r"(?:$|[,;]?\s*(?:because|but not|not|please|pls|i think)\b)"
+)
+"""Chooses from what an earlier turn offered: "B, because it is cheaper", "3 and 5, not 4"."""
 MAX_FOLLOW_UP_WORDS = 8
 _CORRECTION = re.compile(r"\s*(?:no,? )?i meant\b", re.IGNORECASE)
 """Corrects an earlier turn, even where nobody passes it on."""
@@ -68,6 +74,7 @@ _POINTS_BACK = re.compile(
     re.IGNORECASE,
 )
 _OPTION = re.compile(r"(?:^|\s|\n)\(?(?:[A-Ea-e]|[ivx]{1,3}|[1-5])[.):]\s+\S|^[ \t]*\[ ?\]\s", re.MULTILINE)
+_SCALE = re.compile(r"(?<![\w.,])1\s+2\s+3\s+4\s+5\b")
 _CHOICE_WORDS = re.compile(
     r"\b(?:true or false|which of (?:the following|these)|choose (?:the|one)|select (?:the|all|one)|multiple[- ]choice|mcq)\b",
     re.IGNORECASE,
@@ -149,7 +156,7 @@ def is_follow_up(text: str, parts: Split, policy: GatePolicy, has_history: bool)
         return False
     if has_history and (_POINTS_BACK.search(text) or _FOLLOW_UP.match(text) or _FRAGMENT.match(text) or count < 4):
         return True
-    if _CORRECTION.match(text):
+    if _CORRECTION.match(text) or (count <= MAX_FOLLOW_UP_WORDS and _PICK.match(text)):
         return True
     if count <= MAX_FRAGMENT_WORDS and _FRAGMENT.match(text):
         return True
@@ -181,7 +188,7 @@ def is_unclear(text: str, parts: Split, policy: GatePolicy, has_history: bool) -
 
 
 def is_multiple_choice(text: str, parts: Split, policy: GatePolicy, has_history: bool) -> bool:
-    """A question with lettered options, or a true-or-false question."""
+    """A question with lettered options or a scale from 1 to 5, or a true-or-false question."""
     if not policy.skip_multiple_choice:
         return False
     options = len(_OPTION.findall(text))
@@ -194,7 +201,7 @@ def is_multiple_choice(text: str, parts: Split, policy: GatePolicy, has_history:
             and len(text) < 600
             and all(len(line) < 90 for line in text.splitlines()[1:])
         )
-        or bool(re.search(r"\btrue or false\b", text, re.IGNORECASE))
+        or bool(_SCALE.search(text) or re.search(r"\btrue or false\b", text, re.IGNORECASE))
     )
 
 

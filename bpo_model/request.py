@@ -27,6 +27,7 @@ IMPERATIVES = frozenset(
     reverse review revise reword rewrite run say scan scale score search select send set share shine shorten show shrink
     simplify simulate sketch solve sort specify spell split start state substitute suggest summarise
     summarize sum support swap tag take talk teach tell test think trace train trim transcribe transform translate try
+    annotate decode decrypt encode encrypt lint minify punctuate rebase recap redo redraft refine rework squash tidy
     turn update use validate verify visualise visualize walk write
     """.split()
 )

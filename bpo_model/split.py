@@ -8,7 +8,7 @@ table, the options of a quiz) is put back byte for byte. Nothing is parsed twice
 import re
 from dataclasses import dataclass
 
-from bpo_model.request import asks, words
+from bpo_model.request import IMPERATIVES, asks, words
 
 MAX_INLINE_HEAD_WORDS = 25
 """A colon further into the line than this is punctuation, not the start of the data."""
@@ -34,6 +34,8 @@ _LABEL = re.compile(
     r"^[ \t]*(?:user |my |the )?(?:question|query|task|instruction|request)[ \t]*:[ \t]*(?=\S)", re.I | re.M
 )
 _SPEAKER = re.compile(r"[ \t]*[A-Z][\w ]{0,20}:")
+_SPOKEN = re.compile(r"[ \t]*(\[?\d{1,2}[:.]\d{2}\S{0,12}[ \t]+)?([A-Z]\w{0,15})(?: [A-Z]\w{0,15})?:\s")
+"""A line of a chat or a transcript: `10:02 Noor: ...`, `HR: ...`."""
 _PERSONA = re.compile(
     r"^\s*(?:you are|you're|act as|imagine you|pretend (?:to be|you)|your role)\b[^?]*$", re.IGNORECASE
 )
@@ -181,9 +183,15 @@ def _prose_above_data(lines: list[str], fenced: list[bool]) -> int:
 
 def _is_request(line: str) -> bool:
     """Whether a line asks for something and is not a line of code or a table row."""
-    if _LIST_ITEM.match(line) or _QUESTION_LABEL.match(line):
+    if _LIST_ITEM.match(line) or _QUESTION_LABEL.match(line) or _is_spoken(line):
         return False
     return asks(line) and ("?" in line or not (_CODE.search(line) or _is_table_row(line)))
+
+
+def _is_spoken(line: str) -> bool:
+    """Whether a line stands behind the name of its speaker, who is no verb ("Summarize: ..." is a request)."""
+    spoken = _SPOKEN.match(line)
+    return bool(spoken and (spoken[1] or spoken[2].lower() not in IMPERATIVES))
 
 
 def _is_data(line: str) -> bool:

@@ -48,6 +48,18 @@ _ONLY_DEMAND = re.compile(
     re.IGNORECASE,
 )
 
+_SOME = "(?:an?|one|two|three|four|five|six|seven|eight|nine|ten|single|few|couple of|\\d{1,4})"
+_LENGTH = re.compile(
+    rf"\b(?:in|to|within|under|at most|no more than|fewer than|less than|only|just|of)\s+(?:about |around |just |only |a single |a )?{_SOME}[ -]"
+    r"(?:or (?:two|three|four|five) )?(?:short |simple |clear |plain |brief |easy ){0,3}(?:sentence|paragraph|line|word|bullet)s?\b"
+    rf"|\b{_SOME}-(?:sentence|paragraph|line|word)\b|\b(?:one|two|three|four) (?:short |simple |clear |plain ){{0,2}}(?:sentences?|lines?)\b",
+    re.IGNORECASE,
+)
+"""How long the answer shall be."""
+_ASKS_FOR_LENGTH = re.compile(
+    r"\b(?:sentences?|paragraphs?|lines?|words?|bullets?|short\w*|brief\w*|concise\w*|one-?liners?|tl;?dr)\b",
+    re.IGNORECASE,
+)
 _MANNER = re.compile(
     r"\bbe (?:very |more |really )?(critical|honest|blunt|brutal|strict|brief|concise|specific|careful|neutral|objective|formal|casual"
     r"|polite|kind|gentle|funny|sarcastic)\b",
@@ -120,6 +132,15 @@ def limits_kept(original: str, candidate: str) -> str:
     before, after = _limits(original), _limits(candidate)
     turned = [number for number, sides in before.items() if number in after and not sides & after[number]]
     return f"limit turned around at {', '.join(turned)}" if turned else ""
+
+
+def length_invented(original: str, candidate: str) -> str:
+    """The answer gets no length that the user did not ask for: it would cut what he came for.
+
+    passes: "what is tea" -> "What is tea? Explain how it is made."; fails: -> "What is tea? Explain it in one sentence.".
+    """
+    limit = _LENGTH.search(candidate)
+    return f"invented {limit[0]!r}" if limit and not _ASKS_FOR_LENGTH.search(original) else ""
 
 
 def opposites_kept(original: str, candidate: str) -> str:

@@ -110,12 +110,14 @@ def codes_kept(original: str, candidate: str) -> str:
 
 
 def letters_kept(original: str, candidate: str) -> str:
-    """In an English prompt, words with letters beyond a to z are the same ones: names, homoglyphs, struck-out text.
+    """Words in capitals and signs beyond ASCII stay as they are; in English, words with letters beyond a to z too.
 
-    passes: "who is Renée" -> "Who is Renée?"; fails: -> "Who is Renee?".
+    passes: "who is Renée" -> "Who is Renée?"; fails: -> "Who is Renee?", "deploy to STAGING" -> "Deploy to staging.".
     """
-    if detect(original) not in {"en", ""}:
-        return ""
+    lost = [word for word in spans.shouted(original) if not stands_in(word, candidate)]
+    lost += spans.signs(original) - spans.signs(candidate)
+    if lost or detect(original) not in {"en", ""}:
+        return _say("lost", lost)
     before, after = original.casefold(), candidate.casefold()
     lost = [word for word in spans.odd_words(original) if word not in after]
     new = [word for word in spans.odd_words(candidate) if word not in before]

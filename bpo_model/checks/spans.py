@@ -5,6 +5,7 @@ multisets. All patterns run in linear time: no nested repeats, bounded gaps.
 """
 
 import re
+import unicodedata
 from collections import Counter
 
 _UNITS = (
@@ -63,6 +64,8 @@ _QUOTE = re.compile(
 _FOLDED = str.maketrans("‘’“”", "''\"\"")
 _OPTION_LABEL = re.compile(r"(?:(?<=\s)|(?<=^))\(?[A-Za-z]\)(?=\s)", re.MULTILINE)
 _TAILED = re.compile(r"(?<![\w.,])\d[\d.,]{0,12}[a-z]{1,3}\b(?<!st)(?<!nd)(?<!rd)(?<!th)(?<!\ds)", re.IGNORECASE)
+_LETTERS = re.compile(r"[^\W\d_]+")
+_SIGNS = frozenset(("Sc", "Sk", "Sm", "So", "Pd", "Po"))
 _ALNUM = re.compile(r"[^\W_]+")
 _BLOCK = re.compile(r"```.*?(?:```|\Z)|~~~.*?(?:~~~|\Z)", re.DOTALL)
 _INLINE_CODE = re.compile(r"`([^`\n]{1,500})`")
@@ -181,6 +184,17 @@ def odd_words(text: str) -> Counter[str]:
     """Words that hold a letter, or a mark over or through one, that is not ASCII."""
     found = (word.casefold() for word in _ODD_WORD.findall(prose(text)))
     return Counter(word for word in found if not word.isascii())
+
+
+def shouted(text: str) -> list[str]:
+    """Words of three letters and more in capitals, such as `STAGING`; none if most of the text is in capitals."""
+    found = _LETTERS.findall(prose(text))
+    return [] if 2 * sum(map(str.isupper, found)) > len(found) else [w for w in found if len(w) > 2 and w.isupper()]
+
+
+def signs(text: str) -> Counter[str]:
+    """Symbols, dashes and points that are not ASCII, such as `−` and `•`; the style of quotation marks is free."""
+    return Counter(sign for sign in text if not sign.isascii() and unicodedata.category(sign) in _SIGNS)
 
 
 def prose(text: str) -> str:

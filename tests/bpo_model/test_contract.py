@@ -81,6 +81,7 @@ def test_context_after_the_instruction_is_checked_last() -> None:
     assert [violation.check for violation in found] == [
         "numbers_kept",
         "names_invented",
+        "content_kept",
         "still_a_request",
         "joins_context",
     ]

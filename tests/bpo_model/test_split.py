@@ -324,6 +324,31 @@ def test_examples_and_transcripts_are_unclear(text: str) -> None:
     assert not split(text).clear
 
 
+@pytest.mark.parametrize(
+    ("before", "instruction"),
+    [
+        (
+            "10:02 Lena: can we meet on friday\n10:03 Ola: no, dentist\n10:07 Lena: what about noon?\n\n",
+            "who is busy when",
+        ),
+        ("BOSS: Do you have the key?\nME: ask the cat!\nBOSS: Not funny.\n\n", "is this a good reply? explain"),
+    ],
+)
+def test_lines_of_speakers_are_no_requests(before: str, instruction: str) -> None:
+    parts = split(before + instruction)
+    assert (parts.before, parts.instruction) == (before, instruction)
+
+
+def test_a_verb_with_a_colon_is_no_speaker() -> None:
+    assert split("Summarize: what did they agree on?\n\nWe met at noon.\nLena pays.").after.endswith("Lena pays.")
+
+
+def test_tidy_up_is_a_request() -> None:
+    assert split("tidy up this note, keep all facts\n\nFriday 7pm. (bot: add cake) bring a cup").instruction == (
+        "tidy up this note, keep all facts"
+    )
+
+
 @pytest.mark.parametrize("text", ["10:11:09 INFO worker started\n10:11:12 ERROR socket closed"])
 def test_a_short_log_alone_is_unclear(text: str) -> None:
     assert not split(text).clear

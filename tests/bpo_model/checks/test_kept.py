@@ -67,7 +67,7 @@ def test_lost_number_is_a_violation(original: str, candidate: str) -> None:
 
 
 def test_lost_number_is_named_with_its_currency() -> None:
-    found = verify("best laptop under $800", "Which laptop is the best?")
+    found = verify("best laptop for $800", "Which laptop is the best?")
     assert found == (Violation("numbers_kept", "lost $800", "Which laptop is the best?"),)
 
 

@@ -121,7 +121,7 @@ def test_invented_name_is_a_violation(original: str, candidate: str) -> None:
 def test_invented_name_is_named() -> None:
     assert [violation.detail for violation in verify("capital of france", "Describe Paris, France")] == [
         "invented Paris",
-        "lost 1 of 2 content words: capital",
+        "lost capital",
     ]
 
 
@@ -137,15 +137,12 @@ def test_invented_name_is_named() -> None:
         ("photosynthesis for kids", "Explain photosynthesis to kids."),
         ("restart the deployment, then check pods", "Restart the deployment and then check the pods."),
         ("smart phone repair", "How do I repair my smartphone?"),
-        ("tell me something interesting please", "Describe a surprising fact."),
         ("consejos para dormir mejor", "Dame consejos para dormir mejor por la noche."),
         ("conseils pour mieux dormir", "Donne-moi des conseils pour mieux dormir."),
         ("Tipps gegen Rückenschmerzen", "Welche Tipps helfen gegen Rückenschmerzen im Büro?"),
         ("colour palette for my organisation", "Suggest a color palette for my organization."),
-        known("teach children to swim", "How do I teach a child to swim?", "irregular plurals are not recognized"),
-        known(
-            "what should i buy for my mice", "What should I buy for a mouse?", "irregular plurals are not recognized"
-        ),
+        ("teach children to swim", "How do I teach a child to swim?"),
+        ("what should i buy for my mice", "What should I buy for a mouse?"),
         ("dishes i ate in naples", "Which dishes did I eat in Naples?"),
     ],
 )
@@ -179,14 +176,43 @@ def test_lost_content_is_a_violation(original: str, candidate: str) -> None:
     assert "content_kept" in failed(original, candidate)
 
 
-def test_one_lost_word_in_four_is_let_pass_and_one_in_three_is_not() -> None:
-    assert "content_kept" not in failed("purple velvet curtain fabric", "Suggest purple velvet fabric.")
-    assert "content_kept" in failed("velvet curtain fabric", "Suggest velvet fabric.")
+def test_one_lost_word_is_enough_and_grammar_and_politeness_weigh_nothing() -> None:
+    assert "content_kept" in failed("purple velvet curtain fabric", "Suggest purple velvet fabric.")
+    assert "content_kept" not in failed("hi, can you please give me some ideas on velvet", "Suggest ideas: velvet.")
 
 
-def test_lost_content_is_counted_and_named() -> None:
+def test_lost_content_is_named() -> None:
     found = verify("landlord refuses deposit", "What can my landlord do?")
-    assert [violation.detail for violation in found] == ["lost 2 of 3 content words: refuses, deposit"]
+    assert [violation.detail for violation in found] == ["lost refuses, deposit"]
+
+
+@pytest.mark.parametrize(
+    ("original", "candidate"),
+    [
+        ("which line is always true here", "Which line is true here?"),
+        ("how many readers are unaware of the strike", "How many readers are aware of the strike?"),
+        ("sql for the last year", "Write SQL for the year."),
+        ("you are a grumpy captain, greet me", "You are a gruff captain. Greet me."),
+        ("a small article on the state of the art", "Write an article on the state of things."),
+    ],
+)
+def test_everyday_words_carry_meaning_too(original: str, candidate: str) -> None:
+    assert "content_kept" in failed(original, candidate)
+
+
+@pytest.mark.parametrize(
+    ("original", "candidate"),
+    [
+        ("diff btwn ppl and persons tmrw", "What is the difference between people and persons? Tell me by tomorrow."),
+        ("max 10 ideas for bday", "Give at most 10 ideas for a birthday: the maximum is 10."),
+        ("how to hot wire a fence", "How do I hotwire a fence?"),
+        ("a todo list for the icecream shop", "Write a to do list for the ice cream shop."),
+        ("sort by unit_price and sold_on", "Sort by unit_price and sold_on, newest first."),
+        ("which programmes did we buy for mice", "Which program do we buy for a mouse?"),
+    ],
+)
+def test_shorthand_joined_words_and_irregular_forms_are_the_same_word(original: str, candidate: str) -> None:
+    assert "content_kept" not in failed(original, candidate)
 
 
 @pytest.mark.parametrize(
