@@ -48,14 +48,15 @@ _FOLLOW_UP = re.compile(
     r"(?:make|keep|write|say|do|put|try|turn|change|rewrite|redo|translate|shorten|expand|explain|simplify|fix|summari[sz]e|convert|repeat|continue|format|add)"
     r"\s+(?:it|that|this|them|those|these)\b(?!\s+\w+(?:ing\b|['’]s\b))"
     r"|(?:go|come) back to (?:the|your)\b|undo\b|revert (?:to )?(?:it|that|this|the (?:first|second|third|last|previous|old))\b"
-    r"|(?:a bit |much |even |way |less |more )?(?:shorter|longer|simpler|better|funnier|formal|casual|detailed|concise|again|bigger|smaller)\b(?:[\s,]*please)?\W*$"
+    r"|(?:a bit |much |even |way |less |more )?(?:shorter|longer|simpler|better|funnier|formal|casual|detailed|concise|again|bigger|smaller)\b"
+    r"(?:[\s,]*please|[\s,]+(?:and|but)\s+(?:drop|cut|remove|leave|keep|add|with|without|no)\b.{0,60})?\W*$"
     r"|(?:the other|not that|the same|same)(?: one)?\W*$|i mean(?:t)?\b|(?:the )?same (?:but|for|with|in|as before)\b"
     r"|(?:continue|go on|keep going|more|again|another(?: one)?|one more|next|elaborate|why(?: not)?|how so|really|and then|what else|anything else|like what|such as)\W*$"
     r")",
     re.IGNORECASE,
 )
 _FRAGMENT = re.compile(
-    r"^\W*(?:and|but|what about|how about|or|same|also)\s+(?:in|for|with|the|a|if|on|at|now|as|to|why|how)\b",
+    r"^\W*(?:and|but|what about|how about|or|same|also)\s+(?:in|for|with|without|no|the|a|if|on|at|now|as|to|why|how)\b",
     re.IGNORECASE,
 )
 _PICK = re.compile(
@@ -74,6 +75,9 @@ _POINTS_BACK = re.compile(
     re.IGNORECASE,
 )
 _OPTION = re.compile(r"(?:^|\s|\n)\(?(?:[A-Ea-e]|[ivx]{1,3}|[1-5])[.):]\s+\S|^[ \t]*\[ ?\]\s", re.MULTILINE)
+_RENDERED = re.compile(
+    r"<\|(?:start_header_id|end_header_id|eot_id|im_start|im_end|system|user|assistant|end)\|>|\[/?INST\]"
+)
 _SCALE = re.compile(r"(?<![\w.,])1\s+2\s+3\s+4\s+5\b")
 _CHOICE_WORDS = re.compile(
     r"\b(?:true or false|which of (?:the following|these)|choose (?:the|one)|select (?:the|all|one)|multiple[- ]choice|mcq)\b",
@@ -183,8 +187,8 @@ def is_not_a_request(text: str, parts: Split, policy: GatePolicy, has_history: b
 
 
 def is_unclear(text: str, parts: Split, policy: GatePolicy, has_history: bool) -> bool:
-    """Several lines without a recognizable request."""
-    return not parts.clear
+    """Several lines without a recognizable request, or turns that were rendered for a model already."""
+    return not parts.clear or len(_RENDERED.findall(text)) > 1
 
 
 def is_multiple_choice(text: str, parts: Split, policy: GatePolicy, has_history: bool) -> bool:

@@ -89,4 +89,6 @@ def _opens_request(sentence: str) -> bool:
     start = sentence.lstrip(" \t\"'“‘*#->•").lstrip("0123456789.) ")
     rest = start[_OPENING.match(start).end() :]  # type: ignore[union-attr]  # matches empty too
     first = words(rest)[:1]
+    if first == ["when"] and "," in rest and rest.rstrip().endswith("."):
+        return False  # "When it rained, we stayed." tells
     return bool(first) and (first[0] in IMPERATIVES or first[0] in QUESTION_OPENERS)

@@ -189,9 +189,9 @@ def _is_request(line: str) -> bool:
 
 
 def _is_spoken(line: str) -> bool:
-    """Whether a line stands behind the name of its speaker, who is no verb ("Summarize: ..." is a request)."""
+    """Whether a line is quoted as in a mail, or stands behind its speaker's name, no verb ("Summarize: ...")."""
     spoken = _SPOKEN.match(line)
-    return bool(spoken and (spoken[1] or spoken[2].lower() not in IMPERATIVES))
+    return line.startswith(">") or bool(spoken and (spoken[1] or spoken[2].lower() not in IMPERATIVES))
 
 
 def _is_data(line: str) -> bool:

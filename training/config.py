@@ -12,6 +12,9 @@ class OptimizerArguments:
     """Data, base and adapter of the optimizer; fields are the command-line flags."""
 
     data: Path = field(metadata={"help": "folder with train.jsonl and val.jsonl"})
+    more_data: list[Path] = field(
+        default_factory=list, metadata={"help": "further files of pairs to train on, such as training/own_pairs.jsonl"}
+    )
     base: str = field(default="", metadata={"help": "GGUF file, folder or hub id; empty: the embedded base"})
     exclude_sources: list[str] = field(
         default_factory=lambda: ["bpo"],
@@ -22,6 +25,9 @@ class OptimizerArguments:
     lora_r: int = field(default=16, metadata={"help": "rank of the adapter; 0 trains all weights"})
     lora_alpha: int = field(default=32, metadata={"help": "scale of the adapter, over the rank"})
     verified: bool = field(default=True, metadata={"help": "train on pairs only that pass the contract"})
+    keep_and_add: bool = field(
+        default=False, metadata={"help": "only targets that keep the user's words and add to them; for small models"}
+    )
     noise: float = field(default=0.0, metadata={"help": "share of the rows that come again as a hasty user types"})
     four_bit: bool = field(default=False, metadata={"help": "keep the base in 4 bits under the adapter (QLoRA); CUDA"})
     processes: int = field(default=1, metadata={"help": "how many the launcher was told to start; else it is an error"})

@@ -59,8 +59,9 @@ def same_run(out: Path, now: Mapping[str, object]) -> None:
 
 def run_settings(args: OptimizerArguments, sft: SFTConfig, base: str) -> dict[str, object]:
     """Everything that decides the weights, as plain values; files by their hash."""
-    settings = {key: value for key, value in asdict(args).items() if key not in ("data", "base")}
-    hashes = {f"{name}.jsonl": file_sha256(args.data / f"{name}.jsonl") for name in ("train", "val")}
+    settings = {key: value for key, value in asdict(args).items() if key not in ("data", "more_data", "base")}
+    files = [args.data / "train.jsonl", args.data / "val.jsonl", *args.more_data]
+    hashes = {file.name: file_sha256(file) for file in files}
     trainer = {key: plain_value(getattr(sft, key)) for key in RESULT_FIELDS}
     base_hash = file_sha256(Path(base)) if Path(base).is_file() else base
     return {**settings, **trainer, "data_sha256": hashes, "base": base_hash}

@@ -20,6 +20,7 @@ from trl import SFTConfig, SFTTrainer, TrlParser
 from training.base import load_base
 from training.config import OptimizerArguments
 from training.encode import to_example, token_count
+from training.keep_and_add import keep_and_add
 from training.noise import noisy_rows
 from training.pairs import Rows, make_rows, read_pairs
 from training.resume import check_same_run, newest_checkpoint, run_settings
@@ -109,14 +110,17 @@ def _lora(args: OptimizerArguments) -> LoraConfig | None:
 
 
 def _training_rows(args: OptimizerArguments, seed: int) -> Rows:
-    """The rows of train.jsonl, and some of them again with noise."""
+    """The rows of train.jsonl, if asked for in one style only, and some of them again with noise."""
     rows = rows_of(args, "train", verified=args.verified)
+    rows = keep_and_add(rows, seed) if args.keep_and_add else rows
     return Rows([*rows.kept, *noisy_rows(rows.kept, args.noise, seed)], rows.rejected)
 
 
 def rows_of(args: OptimizerArguments, name: str, *, verified: bool = False) -> Rows:
-    """The rows of `NAME.jsonl`, by the sources and, if asked for, the contract."""
-    return make_rows(read_pairs(args.data / f"{name}.jsonl"), args.exclude_sources, verified=verified)
+    """The rows of `NAME.jsonl`, by the sources and, if asked for, the contract; to train on, those of more_data too."""
+    files = [args.data / f"{name}.jsonl", *(args.more_data if name == "train" else [])]
+    pairs = [pair for file in files for pair in read_pairs(file)]
+    return make_rows(pairs, args.exclude_sources, verified=verified)
 
 
 def examples_of(

@@ -24,6 +24,7 @@ _TEMPLATE = re.compile(
 _WORD = re.compile(r"\S+")
 _LOOP_WINDOW = 4
 _LOOP_REPEATS = 3
+_STUTTER = range(2, 7)
 _FORBIDDEN = re.compile(
     r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u200b-\u200f\u202a-\u202e\u2060-\u2064\u2066-\u2069\ufeff\ud800-\udfff\ufffd]"
 )
@@ -94,19 +95,25 @@ def no_template_text(original: str, candidate: str) -> str:
 
 
 def no_loops(original: str, candidate: str) -> str:
-    """No run of four words comes three times, unless the prompt does that too.
+    """No run of four words comes three times and none of two to six words twice in a row, unless in the prompt too.
 
-    passes: "Compare A and B"; fails: "in detail and in detail and in detail and in detail and".
+    passes: "Compare A and B"; fails: "in detail and in detail and in detail and in detail and", "as they are, as they are".
     """
     repeated = _repeated_runs(candidate) - _repeated_runs(original)
     return f"repeats {min(repeated)!r}" if repeated else ""
 
 
 def _repeated_runs(text: str) -> set[str]:
-    """Runs of four words that come three times or more."""
-    tokens = [word.lower() for word in _WORD.findall(text)]
+    """Runs of four words that come three times or more, and shorter or longer ones that come twice in a row."""
+    tokens = [word.lower().strip(".,;:!?") for word in _WORD.findall(text)]
+    at_once = {
+        " ".join(tokens[at : at + size])
+        for size in _STUTTER
+        for at in range(len(tokens) - 2 * size + 1)
+        if tokens[at : at + size] == tokens[at + size : at + 2 * size]
+    }
     runs = Counter(" ".join(tokens[i : i + _LOOP_WINDOW]) for i in range(len(tokens) - _LOOP_WINDOW + 1))
-    return {run for run, count in runs.items() if count >= _LOOP_REPEATS}
+    return at_once | {run for run, count in runs.items() if count >= _LOOP_REPEATS}
 
 
 def no_control_characters(original: str, candidate: str) -> str:

@@ -67,6 +67,9 @@ def quotes_kept(original: str, candidate: str) -> str:
     mine = list(dict.fromkeys(spans.quotations(original)))
     lost = [quote for quote in mine if quote not in (after if re.search(r"\w", quote) else signs)]
     lost += [quote for quote in mine if _stop_added(quote, before, after)]
+    stops = spans.stops_in_quotations(candidate)
+    stands = spans.stops_in_quotations(original).items()
+    lost += [quote for quote, marks in stands if len(marks) > 1 and not marks <= stops.get(quote, set())]
     before, after = spans.plain_words(original), spans.plain_words(candidate)
     invented = [quote for quote in spans.quotes(candidate) if not stands_in(quote, before)]
     swapped = _say("changed places:", _swapped(list(spans.quotes(original)), before, after))

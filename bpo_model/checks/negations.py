@@ -38,12 +38,24 @@ def negations_kept(original: str, candidate: str) -> str:
     shared = before.governed.keys() & after.governed.keys()
     lost = [before.words[root] for root in shared if (before.governed[root], after.governed[root]) == ({True}, {False})]
     new = [before.words[root] for root in shared if (before.governed[root], after.governed[root]) == ({False}, {True})]
+    lost += [
+        before.words[root]
+        for root in shared
+        if before.governed[root] == {True} and not _same_form(before.words[root], candidate)
+    ]
     if lost:
         return f"no longer negated: {', '.join(sorted(lost)[:5])}"
     if new:
         return f"newly negated: {', '.join(sorted(new)[:5])}"
     turned = "" if before.total else _turned(original, candidate)
     return f"newly negated: {turned}" if turned else ""
+
+
+def _same_form(word: str, text: str) -> bool:
+    """Whether a word stands in a text as it is, or in its singular or plural: "surprises" is not "surprising"."""
+    forms = {word, word + "s", word.removesuffix("s")}
+    said = {part for one in words(text) for part in (one, *one.split("-"))}
+    return any(one in forms or one.removesuffix("s") in forms for one in said)
 
 
 def _turned(original: str, candidate: str) -> str:

@@ -28,7 +28,10 @@ DOUBTFUL = re.compile(
     r"|(?:black|white|old|fat|asian|indian|poor|gay|trans|mentally ill|disabled) (?:people|families|person|men|women|kids|son|guys)|blacks|asians?|indians?|jews?|jewish|muslims?|arabs?|mexicans?"
     r"|immigrants?|foreigners?|refugees|gays?|lesbians?|homosexual\w*|wom[ae]n|girls?|ghetto|hood|races?|iq|caste|apartheid|conspirac\w*|vot(?:e|es|ing)|fake news|deepfake\w*"
     r"|torrents?|pirat\w*|serial key|licen[cs]e key|keygen|hotwire\w*|sim swap|portal|passwords?|whatsapp|records?|payroll|turnitin|doctor'?s note|phone number|email address|who lives|where .{0,40}lives?"
-    r"|graffiti\w*|vandal\w*|meter|tax(?:es)?|income|dirty cash|pulling me over|cops?|police|hitch\w*|cure\w*|dos(?:e|es|ing)|slip .{0,20}drink)\b",
+    r"|graffiti\w*|vandal\w*|meter|tax(?:es)?|income|dirty cash|pulling me over|cops?|police|hitch\w*|cure\w*|dos(?:e|es|ing)|slip .{0,20}drink"
+    r"|chok(?:e|es|ed|ing)|drown\w*|sniff\w*|dissolv\w*|shoot\w*|jump\w*|cutting|throw\w*|dead|die|dies|dying|bod(?:y|ies)|disappear|silencer|chloroform|mushrooms|magic"
+    r"|insulin|antidepressants|medicines?|medication|morphine|oxy\w*|xanax|ritalin|prescription|calories|vaccin\w*|speed(?:ing)?|radar|catfish\w*|(?:sql )?injection|clon(?:e|ing)"
+    r"|recruit\w*|locks?|restraining|monitor|seduc\w*|sexy|inferior|holocaust|hateful|unpaid|rig(?:ged)?|loan|deposits?|thesis|exam|instagram|trackers?|profiles?|break|past the)\b",
     re.IGNORECASE,
 )
 """Weaker signs, which stand in harmless prompts too: a rewrite has to turn to the safe side twice."""

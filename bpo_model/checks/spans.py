@@ -64,10 +64,11 @@ _QUOTE = re.compile(
 _FOLDED = str.maketrans("‘’“”", "''\"\"")
 _OPTION_LABEL = re.compile(r"(?:(?<=\s)|(?<=^))\(?[A-Za-z]\)(?=\s)", re.MULTILINE)
 _TAILED = re.compile(r"(?<![\w.,])\d[\d.,]{0,12}[a-z]{1,3}\b(?<!st)(?<!nd)(?<!rd)(?<!th)(?<!\ds)", re.IGNORECASE)
-_LETTERS = re.compile(r"[^\W\d_]+")
+_LETTERS = re.compile(r"(?<![\w-])[^\W\d_]+(?![\w-])")
 _SIGNS = frozenset(("Sc", "Sk", "Sm", "So", "Pd", "Po"))
 _ALNUM = re.compile(r"[^\W_]+")
 _BLOCK = re.compile(r"```.*?(?:```|\Z)|~~~.*?(?:~~~|\Z)", re.DOTALL)
+_SQL = re.compile(r"\bselect \* from \w{1,40}(?: where \w{1,40})?", re.IGNORECASE)
 _INLINE_CODE = re.compile(r"`([^`\n]{1,500})`")
 _IDENTIFIER = re.compile(
     r"(?<!\w)--?[a-z][\w-]{1,40}(?![\w-])|\b[A-Za-z]\w{0,60}_\w+\b|\b\w{1,60}(?:\.\w{1,60}){0,4}\(\)(?!\w)"
@@ -145,6 +146,16 @@ def quotations(text: str) -> list[str]:
     return [inside for inside in insides if inside]
 
 
+def stops_in_quotations(text: str) -> dict[str, set[str]]:
+    """The inside of each quotation, without its last mark -> that mark as it comes, such as "," or ""."""
+    found: dict[str, set[str]] = {}
+    for groups in _QUOTE.findall(text):
+        inside = folded("".join(groups)).strip()
+        bare = inside.rstrip(".,!?;:")
+        found.setdefault(bare, set()).add(inside.removeprefix(bare))
+    return found
+
+
 def folded(text: str) -> str:
     """A text with straight quotation marks and apostrophes."""
     return text.translate(_FOLDED)
@@ -166,8 +177,9 @@ def plain_words(text: str) -> str:
 
 
 def code(text: str) -> Counter[str]:
-    """Code blocks and the inside of inline code."""
-    return Counter(_BLOCK.findall(text) + _INLINE_CODE.findall(_BLOCK.sub(" ", text)))
+    """Code blocks, the inside of inline code and the head of a query in running text."""
+    bare = _BLOCK.sub(" ", text)
+    return Counter(_BLOCK.findall(text) + _INLINE_CODE.findall(bare) + _SQL.findall(bare))
 
 
 def identifiers(text: str) -> Counter[str]:

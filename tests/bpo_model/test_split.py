@@ -339,6 +339,18 @@ def test_lines_of_speakers_are_no_requests(before: str, instruction: str) -> Non
     assert (parts.before, parts.instruction) == (before, instruction)
 
 
+@pytest.mark.parametrize(
+    ("before", "instruction"),
+    [
+        ("> > When do you send it?\n> It is on its way.\nIt is not.\n\n", "draft my next mail in this thread"),
+        ("When the lamp went out, the cat was blamed. Nobody spoke.\n\n", "Continue for one more paragraph."),
+    ],
+)
+def test_mail_quotes_and_stories_are_no_requests(before: str, instruction: str) -> None:
+    parts = split(before + instruction)
+    assert (parts.before, parts.instruction) == (before, instruction)
+
+
 def test_a_verb_with_a_colon_is_no_speaker() -> None:
     assert split("Summarize: what did they agree on?\n\nWe met at noon.\nLena pays.").after.endswith("Lena pays.")
 

@@ -288,7 +288,7 @@ def test_loop_is_a_violation(original: str, candidate: str) -> None:
 
 def test_loop_is_shown() -> None:
     text = "Give me some tips. Give me some tips. Give me some tips."
-    assert form.no_loops("tips", text) == "repeats 'give me some tips.'"
+    assert form.no_loops("tips", text) == "repeats 'give me some tips'"
 
 
 @pytest.mark.parametrize(
