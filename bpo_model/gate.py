@@ -64,10 +64,11 @@ _PICK = re.compile(
     r"(?:$|[,;]?\s*(?:because|but not|not|please|pls|i think)\b)"
 )
 """Chooses from what an earlier turn offered: "B, because it is cheaper", "3 and 5, not 4"."""
-MAX_FOLLOW_UP_WORDS = 8
-_CORRECTION = re.compile(r"\s*(?:no,? )?i meant\b", re.IGNORECASE)
-"""Corrects an earlier turn, even where nobody passes it on."""
-MAX_FRAGMENT_WORDS = 4
+_CORRECTION = re.compile(
+    r"^\s*(?:no,? )?i meant\b|\b(?:what|as|like) (?:u|you) (?:just )?(?:said|wrote|told me)\b", re.IGNORECASE
+)
+"""Points at an earlier turn, even where nobody passes it on."""
+MAX_FOLLOW_UP_WORDS, MAX_FRAGMENT_WORDS = 8, 4
 """Longer texts carry enough content of their own, unless there are earlier turns to point at."""
 _POINTS_BACK = re.compile(
     r"\b(?:it|its|that|this|these|those|they|them|their|he|him|his|she|her|the (?:first|second|third|last|previous|other|same|former|latter|above)|above"
@@ -160,7 +161,7 @@ def is_follow_up(text: str, parts: Split, policy: GatePolicy, has_history: bool)
         return False
     if has_history and (_POINTS_BACK.search(text) or _FOLLOW_UP.match(text) or _FRAGMENT.match(text) or count < 4):
         return True
-    if _CORRECTION.match(text) or (count <= MAX_FOLLOW_UP_WORDS and _PICK.match(text)):
+    if _CORRECTION.search(text) or (count <= MAX_FOLLOW_UP_WORDS and _PICK.match(text)):
         return True
     if count <= MAX_FRAGMENT_WORDS and _FRAGMENT.match(text):
         return True

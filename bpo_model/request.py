@@ -52,7 +52,7 @@ _ASKING = re.compile(
     r"|\b(?:can|could|would|will)\s+(?:you|u|i|we)\b"
     r"|\b(?:i|we)(?:\s+(?:just|also|really|now|still))?(?:\s+(?:need|want|wanna|wish|require|am looking|are looking)"
     r"|\s+would\s+(?:like|love)|['’]d\s+(?:like|love))\b"
-    r"|\bi['’]?m\s+looking\b"
+    r"|\bi['’]?m\s+looking\b|^(?:need|want|looking for)\s+(?:an?|some|the|help|query|sql|code|advice|ideas?)\b"
     r"|\b(?:tell|show|give|teach|remind|let)\s+(?:me|us)\b"
     r"|\b(?:how|what|where|when|why)\s+(?:to|do|does|is|are|am|should|can|could|would|did|about|if)\b"
     r"|^(?:given|for|from|based on|with|without|in|as|if|when|after|i['’]?m|i have|my|we|\w+ing)\b[^.?!\n]{3,160},\s+(?:so\s+|please\s+)?(?:"

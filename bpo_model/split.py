@@ -13,6 +13,9 @@ from bpo_model.request import IMPERATIVES, asks, words
 MAX_INLINE_HEAD_WORDS = 25
 """A colon further into the line than this is punctuation, not the start of the data."""
 
+MIN_PROSE_WORDS = 2
+"""One word above data ("given") is no instruction."""
+
 MIN_ROW_COMMAS = 3
 """A line with so many commas may be a row of values ..."""
 MAX_CELL_WORDS = 5
@@ -48,7 +51,7 @@ _SEMICOLONS = re.compile(r"\s*[^\s;]{1,80}(?:;[^;\n]{0,200}){2,50}\s*")
 _FENCE = re.compile(r"^[ \t]*(?:```|~~~)")
 _INLINE = re.compile(r"^([^:\n\"“`{}\[\]<>]{3,240}?:)[ \t]+(\S.*)$", re.DOTALL)
 _CODE = re.compile(
-    r"^\s{4,}\S|[{};]\s*$|^\s*(?:at|File|import|from|def|class|function|const|let|var|return|SELECT|EXPLAIN|GET|POST)\s|^\s*\[?\d{1,4}[:/-]\d{1,2}[:/-]|\b(?:INFO|WARN|ERROR|DEBUG)\b|\w\(['\"]"
+    r"^\s{4,}\S|[{};]\s*$|^\s*(?:at|File|import|from|def|class|function|const|let|var|return|SELECT|CREATE|ALTER|EXPLAIN|GET|POST)\s|^\s*\[?\d{1,4}[:/-]\d{1,2}[:/-]|\b(?:INFO|WARN|ERROR|DEBUG)\b|\w\(['\"]"
     r"|\w\([^)\n]{0,80}\)|\s=\s|\t"
 )
 _DATA = re.compile(
@@ -178,7 +181,8 @@ def _prose_above_data(lines: list[str], fenced: list[bool]) -> int:
     """How many lines of plain text stand above the first line of code, log or list; 0 if none do."""
     first = next((i for i, line in enumerate(lines) if fenced[i] or _is_data(line)), 0)
     blank = next((i for i, line in enumerate(lines) if not line.strip()), first)
-    return min(first, blank)
+    prose = min(first, blank)
+    return prose if len(words("".join(lines[:prose]))) >= MIN_PROSE_WORDS else 0
 
 
 def _is_request(line: str) -> bool:

@@ -48,6 +48,9 @@ _ONLY_DEMAND = re.compile(
     re.IGNORECASE,
 )
 
+_VERBATIM = re.compile(
+    r"\b(?:as[- ]is|as it is|verbatim|letter for letter|exactly as (?:it is|typed|written|given))\b", re.IGNORECASE
+)
 _SOME = "(?:an?|one|two|three|four|five|six|seven|eight|nine|ten|single|few|couple of|\\d{1,4})"
 _LENGTH = re.compile(
     rf"\b(?:in|to|within|under|at most|no more than|fewer than|less than|only|just|of)\s+(?:about |around |just |only |a single |a )?{_SOME}[ -]"
@@ -114,6 +117,8 @@ def format_kept(original: str, candidate: str) -> str:
     ]
     if _ONLY_DEMAND.search(original) and not _ONLY.search(candidate):
         lost.append("only")
+    if _VERBATIM.search(original) and original.strip().rstrip(".?!") not in candidate:
+        lost.append("as it is")
     lost += [f"be {manner}" for manner in _missing(_MANNER.findall(original), candidate)]
     return f"lost {', '.join(lost)}" if lost else ""
 

@@ -67,9 +67,9 @@ def quotes_kept(original: str, candidate: str) -> str:
     mine = list(dict.fromkeys(spans.quotations(original)))
     lost = [quote for quote in mine if quote not in (after if re.search(r"\w", quote) else signs)]
     lost += [quote for quote in mine if _stop_added(quote, before, after)]
-    stops = spans.stops_in_quotations(candidate)
-    stands = spans.stops_in_quotations(original).items()
-    lost += [quote for quote, marks in stands if len(marks) > 1 and not marks <= stops.get(quote, set())]
+    spelled = spans.spellings_of_quotations(candidate)
+    twice = {words: ways for words, ways in spans.spellings_of_quotations(original).items() if len(ways) > 1}
+    lost += [way for words, ways in twice.items() for way in sorted(ways - spelled.get(words, set()))]
     before, after = spans.plain_words(original), spans.plain_words(candidate)
     invented = [quote for quote in spans.quotes(candidate) if not stands_in(quote, before)]
     swapped = _say("changed places:", _swapped(list(spans.quotes(original)), before, after))
@@ -84,7 +84,8 @@ def code_kept(original: str, candidate: str) -> str:
     before, after = spans.code(original), spans.code(candidate)
     lost = [item for item in before if item not in after and not stands_in(item, candidate)]
     new = [item for item in after if item not in before and not stands_in(item, original)]
-    return _say("lost", lost) or _say("invented", new)
+    ticks = ["`"] if candidate.count("`") < original.count("`") else []
+    return _say("lost", lost + ticks) or _say("invented", new)
 
 
 def identifiers_kept(original: str, candidate: str) -> str:

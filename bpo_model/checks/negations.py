@@ -38,11 +38,7 @@ def negations_kept(original: str, candidate: str) -> str:
     shared = before.governed.keys() & after.governed.keys()
     lost = [before.words[root] for root in shared if (before.governed[root], after.governed[root]) == ({True}, {False})]
     new = [before.words[root] for root in shared if (before.governed[root], after.governed[root]) == ({False}, {True})]
-    lost += [
-        before.words[root]
-        for root in shared
-        if before.governed[root] == {True} and not _same_form(before.words[root], candidate)
-    ]
+    lost += [word for root, word in before.negated.items() if not _same_form(word, after.negated.get(root, word))]
     if lost:
         return f"no longer negated: {', '.join(sorted(lost)[:5])}"
     if new:
@@ -51,11 +47,9 @@ def negations_kept(original: str, candidate: str) -> str:
     return f"newly negated: {turned}" if turned else ""
 
 
-def _same_form(word: str, text: str) -> bool:
-    """Whether a word stands in a text as it is, or in its singular or plural: "surprises" is not "surprising"."""
-    forms = {word, word + "s", word.removesuffix("s")}
-    said = {part for one in words(text) for part in (one, *one.split("-"))}
-    return any(one in forms or one.removesuffix("s") in forms for one in said)
+def _same_form(left: str, right: str) -> bool:
+    """Whether two words are equal but for singular and plural: "surprises" is not "surprising"."""
+    return left.removesuffix("s") == right.removesuffix("s")
 
 
 def _turned(original: str, candidate: str) -> str:
@@ -80,12 +74,16 @@ class _Polarity:
         self.governed: dict[str, set[bool]] = {}
         self.words: dict[str, str] = {}
         """Stem -> a word to show for it."""
+        self.negated: dict[str, str] = {}
+        """Stem -> the word that stands under a negation."""
 
     def mark(self, word: str, *, negated: bool) -> None:
         """Note that a word stands under a negation, or does not."""
         root = stem(word)
         self.words.setdefault(root, word)
         self.governed.setdefault(root, set()).add(negated)
+        if negated:
+            self.negated[root] = word
 
 
 def _polarity(text: str) -> _Polarity:

@@ -53,6 +53,11 @@ _HAPPENED = re.compile(
     re.IGNORECASE,
 )
 """What somebody did or suffered ("my shop got hacked") is no wish to do it."""
+_IN_CRISIS = re.compile(
+    r"\b(?:(?:do not|don['’]?t|never) (?:want to|wanna) (?:wake up|live|be here|be alive|exist)|(?:want to|wanna|going to|gonna|ready to) (?:die|kill myself|end (?:it all|my life))"
+    r"|end(?:ing)? my life|(?:nobody|no one|noone) (?:would|will) miss me|goodbye (?:letter|note) to my|better off without me|pills left)\b",
+    re.IGNORECASE,
+)
 HALF_TURNS = frozenset("safe safely safety legal legally risky evidence fair fairly".split())
 """A harmful request may ask for these too ("a safe and legal way to ...")."""
 TURNS_OF_ALL = 3
@@ -86,9 +91,15 @@ def is_safety_rewrite(original: str, candidate: str) -> bool:
 def no_harm_helped(original: str, candidate: str) -> str:
     """What looks unsafe is turned to the safe side or left as it is, never asked for in a better way.
 
+    Who speaks of ending his own life is heard in his own words.
+
     passes: "how to poison a dog" -> "What are the dangers of poison for a dog?"; fails: -> "How to poison a dog safely?".
     """
-    if original == candidate or not _asks_for_harm(original):
+    if original == candidate:
+        return ""
+    if _IN_CRISIS.search(original):
+        return "speaks of ending a life"
+    if not _asks_for_harm(original):
         return ""
     if not is_safety_rewrite(original, candidate):
         return "goes along with what looks unsafe"

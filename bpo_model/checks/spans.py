@@ -66,6 +66,7 @@ _OPTION_LABEL = re.compile(r"(?:(?<=\s)|(?<=^))\(?[A-Za-z]\)(?=\s)", re.MULTILIN
 _TAILED = re.compile(r"(?<![\w.,])\d[\d.,]{0,12}[a-z]{1,3}\b(?<!st)(?<!nd)(?<!rd)(?<!th)(?<!\ds)", re.IGNORECASE)
 _LETTERS = re.compile(r"(?<![\w-])[^\W\d_]+(?![\w-])")
 _SIGNS = frozenset(("Sc", "Sk", "Sm", "So", "Pd", "Po"))
+_STRUCK = re.compile(r"\w[\u0334-\u0338]")
 _ALNUM = re.compile(r"[^\W_]+")
 _BLOCK = re.compile(r"```.*?(?:```|\Z)|~~~.*?(?:~~~|\Z)", re.DOTALL)
 _SQL = re.compile(r"\bselect \* from \w{1,40}(?: where \w{1,40})?", re.IGNORECASE)
@@ -146,13 +147,12 @@ def quotations(text: str) -> list[str]:
     return [inside for inside in insides if inside]
 
 
-def stops_in_quotations(text: str) -> dict[str, set[str]]:
-    """The inside of each quotation, without its last mark -> that mark as it comes, such as "," or ""."""
+def spellings_of_quotations(text: str) -> dict[str, set[str]]:
+    """The words of each quotation -> how it is spelled, with hyphens and marks: two spellings are a difference meant."""
     found: dict[str, set[str]] = {}
     for groups in _QUOTE.findall(text):
         inside = folded("".join(groups)).strip()
-        bare = inside.rstrip(".,!?;:")
-        found.setdefault(bare, set()).add(inside.removeprefix(bare))
+        found.setdefault(plain_words(inside), set()).add(inside)
     return found
 
 
@@ -205,8 +205,14 @@ def shouted(text: str) -> list[str]:
 
 
 def signs(text: str) -> Counter[str]:
-    """Symbols, dashes and points that are not ASCII, such as `−` and `•`; the style of quotation marks is free."""
-    return Counter(sign for sign in text if not sign.isascii() and unicodedata.category(sign) in _SIGNS)
+    """Symbols, dashes and points that are not ASCII, such as `−` and `•`, and letters with marks through them.
+
+    The style of quotation marks is free.
+    """
+    marked = _STRUCK.findall(text)
+    return Counter(sign for sign in text if not sign.isascii() and unicodedata.category(sign) in _SIGNS) + Counter(
+        marked
+    )
 
 
 def prose(text: str) -> str:
