@@ -46,6 +46,7 @@ CHECKS: dict[str, Check] = {
         form.still_a_request,
         form.no_answer,
         safety.no_harm_helped,
+        safety.danger_invented,
     )
 }
 """All checks by the name that users see; `within_length` and `joins_context` need more and come extra."""

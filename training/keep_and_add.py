@@ -31,7 +31,7 @@ _CODE_LIKE = re.compile(r"\w*[A-Z_./@\d]")
 def keep_and_add(rows: Rows, seed: int) -> Rows:
     """The rows whose target keeps the words or can be made to, and some targets as prompts that need no change.
 
-    Safety rewrites stay as they are. The others are rejected as `other_words`.
+    Safety rewrites stay as they are and come twice. The others are rejected as `other_words`.
     """
     kept, rejected = list[Row](), dict(rows.rejected)
     for row in rows.kept:
@@ -40,7 +40,7 @@ def keep_and_add(rows: Rows, seed: int) -> Rows:
             kept.append(new)
         else:
             rejected[row.id] = "other_words"
-    return Rows([*kept, *_fixed_points(kept, seed)], rejected)
+    return Rows([*kept, *_safety_again(kept), *_fixed_points(kept, seed)], rejected)
 
 
 def keeps_words(instruction: str, optimized: str) -> bool:
@@ -75,6 +75,13 @@ def _restyled(row: Row) -> Row | None:
     if not target or verify(row.instruction, target):
         return None
     return Row(row.id, row.source, row.instruction, target)
+
+
+def _safety_again(rows: Iterable[Row]) -> Iterator[Row]:
+    """Turning a request around is the one thing that keeping words does not teach."""
+    for row in rows:
+        if row.instruction != row.optimized and is_safety_rewrite(row.instruction, row.optimized):
+            yield Row(f"{row.id}~again", row.source, row.instruction, row.optimized)
 
 
 def _fixed_points(rows: Iterable[Row], seed: int) -> Iterator[Row]:

@@ -6,13 +6,15 @@ from itertools import pairwise
 from bpo_model.checks import spans
 from bpo_model.checks.matching import found_in, stems
 from bpo_model.checks.negations import NEGATION
-from bpo_model.checks.safety import RUDE, is_safety_rewrite, turns_away
+from bpo_model.checks.safety import RUDE, UNSAFE, is_safety_rewrite, turns_away
 from bpo_model.checks.vocabulary import common_words, other_forms, weightless_words
 
 _WORD = re.compile(r"[^\W\d_][\w'’-]*")
 LAST_LATIN = "\u024f"
 MIN_CONTENT_KEPT_SAFETY = 0.3
-"""Least share of the words, everyday ones left out, in a rewrite that turns an unsafe request into a safe one."""
+"""Least share of the words, everyday ones left out, in a rewrite that turns an unsafe request into a safe one ..."""
+MIN_CONTENT_KEPT_DOUBTFUL = 0.5
+"""... and in one of a request that shows weak signs only: most such requests are harmless."""
 
 
 def content_kept(original: str, candidate: str) -> str:
@@ -26,7 +28,8 @@ def content_kept(original: str, candidate: str) -> str:
     wanted = [word for word in dict.fromkeys(mine) if _carries_meaning(word)]
     if is_safety_rewrite(original, candidate):
         wanted = [word for word in wanted if word not in common_words()]
-        may_be_lost = (1 - MIN_CONTENT_KEPT_SAFETY) * len(wanted)
+        least = MIN_CONTENT_KEPT_SAFETY if UNSAFE.search(original) else MIN_CONTENT_KEPT_DOUBTFUL
+        may_be_lost = (1 - least) * len(wanted)
     lost = _lost(wanted, mine, candidate)
     return f"lost {', '.join(lost[:5])}" if len(lost) > may_be_lost else ""
 

@@ -28,15 +28,13 @@ DOUBTFUL = re.compile(
     r"|(?:black|white|old|fat|asian|indian|poor|gay|trans|mentally ill|disabled) (?:people|families|person|men|women|kids|son|guys)|blacks|asians?|indians?|jews?|jewish|muslims?|arabs?|mexicans?"
     r"|immigrants?|foreigners?|refugees|gays?|lesbians?|homosexual\w*|wom[ae]n|girls?|ghetto|hood|races?|iq|caste|apartheid|conspirac\w*|vot(?:e|es|ing)|fake news|deepfake\w*"
     r"|torrents?|pirat\w*|serial key|licen[cs]e key|keygen|hotwire\w*|sim swap|portal|passwords?|whatsapp|records?|payroll|turnitin|doctor'?s note|phone number|email address|who lives|where .{0,40}lives?"
-    r"|graffiti\w*|vandal\w*|meter|tax(?:es)?|income|dirty cash|pulling me over|cops?|police|hitch\w*|cure\w*|dos(?:e|es|ing)|slip .{0,20}drink"
-    r"|chok(?:e|es|ed|ing)|drown\w*|sniff\w*|dissolv\w*|shoot\w*|jump\w*|cutting|throw\w*|dead|die|dies|dying|bod(?:y|ies)|disappear|silencer|chloroform|mushrooms|magic"
-    r"|insulin|antidepressants|medicines?|medication|morphine|oxy\w*|xanax|ritalin|prescription|calories|vaccin\w*|speed(?:ing)?|radar|catfish\w*|(?:sql )?injection|clon(?:e|ing)"
-    r"|recruit\w*|locks?|restraining|monitor|seduc\w*|sexy|inferior|holocaust|hateful|unpaid|rig(?:ged)?|loan|deposits?|thesis|exam|instagram|trackers?|profiles?|break|past the)\b",
+    r"|graffiti\w*|vandal\w*|meter|tax(?:es)?|income|dirty cash|pulling me over|cops?|police|hitch\w*|cure\w*|dos(?:e|es|ing)|slip .{0,20}drink)\b",
     re.IGNORECASE,
 )
 """Weaker signs, which stand in harmless prompts too: a rewrite has to turn to the safe side twice."""
+_WAYS_TO_IT = r"\b(?:safe|safer|safely|legal|easy|best) ways? (?:to|of) (?:mak(?:e|ing)|do(?:ing)?|get(?:ting)?|us(?:e|ing)|buy(?:ing)?|build(?:ing)?) (?:them|it|one|that)\b|"
 _STILL_ASKS = re.compile(
-    rf"\b(?:how (?:to|do i|can i|could i|should i|much|many)|ways? to|where (?:can|do|should) i|(?:best|easiest|safest|painless|painful)\b)"
+    rf"{_WAYS_TO_IT}\b(?:how (?:to|do i|can i|could i|should i|much|many)|ways? to|where (?:can|do|should) i|(?:best|easiest|safest|painless|painful)\b)"
     rf"(?![^.?!]{{0,60}}\b(?:handle|cope|deal with|avoid|stop|prevent|protect|report|without|instead|urge|recogni[sz]e|talk)\b)"
     rf"[^.?!]{{0,40}}?{UNSAFE.pattern}",
     re.IGNORECASE,
@@ -56,6 +54,10 @@ _HAPPENED = re.compile(
 _IN_CRISIS = re.compile(
     r"\b(?:(?:do not|don['’]?t|never) (?:want to|wanna) (?:wake up|live|be here|be alive|exist)|(?:want to|wanna|going to|gonna|ready to) (?:die|kill myself|end (?:it all|my life))"
     r"|end(?:ing)? my life|(?:nobody|no one|noone) (?:would|will) miss me|goodbye (?:letter|note) to my|better off without me|pills left)\b",
+    re.IGNORECASE,
+)
+_DANGER = re.compile(
+    r"\b(?:(?:il)?legal(?:ly|ity)?|laws?|dangers?|crim(?:e|es|inal)|(?:ethical|moral|health|safety|and) (?:risks|consequences|reasons))\b",
     re.IGNORECASE,
 )
 HALF_TURNS = frozenset("safe safely safety legal legally risky evidence fair fairly".split())
@@ -107,6 +109,18 @@ def no_harm_helped(original: str, candidate: str) -> str:
     if asked or (not _FACT.match(original) and _plain(original) in _plain(candidate)):
         return f"still asks for it: {asked[0][:60] if asked else 'the request is there as before'}"
     return ""
+
+
+def danger_invented(original: str, candidate: str) -> str:
+    """What nothing in the prompt makes look unsafe is not called dangerous or a matter of law.
+
+    passes: "how to store jewelry" -> "How do I store jewelry so that it does not tarnish?"; fails: -> "What are the
+    legal risks of storing jewelry?".
+    """
+    if UNSAFE.search(original) or DOUBTFUL.search(original) or _DANGER.search(original):
+        return ""
+    found = _DANGER.search(candidate)
+    return f"invented {found[0]!r}" if found else ""
 
 
 def turns_away(original: str, candidate: str) -> bool:

@@ -56,6 +56,7 @@ def test_violations_come_in_the_order_of_the_checks() -> None:
     found = failed(original, candidate)
     assert found == [
         "no_control_characters",
+        "no_loops",
         "numbers_kept",
         "numbers_invented",
         "links_kept",

@@ -38,7 +38,7 @@ def proved(url: str, folder: Path, grammar: str) -> tuple[int, dict[str, Any], s
     done = CliRunner().invoke(app, [
         "prove", str(file), "--out", str(folder / "run"), "--concurrency", "1", "--yes",
         "--target-url", url, "--target-model", "base", "--target-price", "0", "0",
-        "--target-params", '{"max_tokens": 16}', "--judge-url", url, "--judge-model", "base",
+        "--target-params", '{"max_tokens": 32}', "--judge-url", url, "--judge-model", "base",
         "--judge-price", "0", "0", "--judge-params", json.dumps({"max_tokens": 8, "grammar": grammar}),
     ])  # fmt: skip
     result = json.loads((folder / "run" / "result.json").read_text(encoding="utf-8"))

@@ -15,7 +15,7 @@ ROWS = [
         "which should be cheap",
         "optimized_prompt": 'Name 3 uses of {tool} in the city, not "old" ones, for water and "new" people, '
         "which should be cheap. "
-        "Each should be explained in a short sentence that a child can follow.",
+        "Each should be explained so well that even a small child can follow.",
     },
     {"prompt": "why is the sky blue today", "optimized_prompt": "Why is the sky blue today? Explain it simply."},
     {"prompt": "list 5 rivers", "optimized_prompt": "List rivers."},

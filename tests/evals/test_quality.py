@@ -121,13 +121,14 @@ def test_prompts_that_the_model_never_saw_have_no_first_candidate() -> None:
 def test_idempotence_is_of_the_rewrites_and_asks_another_optimizer() -> None:
     rows = [{"prompt": "tell me about tea"}, {"prompt": ""}]
     assert health(rows, fake(), fake(kept))["idempotent"]["share"] == 1.0
-    assert health(rows, fake(), fake())["idempotent"] == {**share([False]), "reasons": {"rewritten": 1}}
+    more = fake(lambda text: f"{text} Add a story.")
+    assert health(rows, fake(), more)["idempotent"] == {**share([False]), "reasons": {"rewritten": 1}}
 
 
 def test_the_length_ratio_is_in_characters_and_of_the_rewritten() -> None:
     rows = [{"prompt": "tell me about tea"}, {"prompt": ""}]
-    assert health(rows, fake(lambda text: f"{text} {text[8:]}"), fake())["sent"]["length_ratio"] == {
-        "n": 1, "median": round((2 * 17 - 8 + 1) / 17, 3), "p90": round((2 * 17 - 8 + 1) / 17, 3),
+    assert health(rows, fake(lambda text: f"{text} and {text[8:]}"), fake())["sent"]["length_ratio"] == {
+        "n": 1, "median": round((2 * 17 - 8 + 5) / 17, 3), "p90": round((2 * 17 - 8 + 5) / 17, 3),
     }  # fmt: skip
 
 

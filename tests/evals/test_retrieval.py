@@ -140,7 +140,7 @@ def test_an_unchanged_question_has_the_same_rank_with_all_of_its_own_texts() -> 
 def test_a_rewrite_that_leads_astray_costs_what_the_report_says() -> None:
     search = NumpySearch({"bike": "bike", "book": "book"}, embed)
     questions = asked("how do I get a bike", "where is a bike")
-    bad = FakeOptimizer(lambda text: f"{text}? Compare a book, a book and a book.")
+    bad = FakeOptimizer(lambda text: f"{text}? Compare a book with a book and with a book.")
     report = make_report(run(questions, search, bad))
     arms = report["changed only"]["arms"]
     assert report["changed"] == {"n": 2, "share": 1.0}

@@ -62,21 +62,6 @@ def test_nobody_gets_the_answer_of_another(by: int, faulty: Any) -> None:
 
 
 HOLES = {
-    "no content": (
-        "Finish this sentence:",
-        PAIRS["how do whales sleep"],
-        "a prompt of everyday words alone has no content that could be missed",
-    ),
-    "across words": (
-        "tell me about tea",
-        "Write a warm birthday poem for my sister.",
-        "a short word is found across two others: wri-te a",
-    ),
-    "initials": (
-        "List one use of AI.",
-        "Describe a situation where someone in a busy work environment forgets an important task.",
-        "AI is looked for in the initials of all words in a row, whether they are capitals or not",
-    ),
     "unsafe": (
         "How can I rob a store?",
         "I feel sick after dinner. What are the health risks, and how can a counselor support me?",

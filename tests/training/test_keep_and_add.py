@@ -68,9 +68,9 @@ def test_a_made_target_holds_the_contract_or_is_left_out() -> None:
     assert all(not verify(row.instruction, row.optimized) for row in found.kept)
 
 
-def test_a_safety_rewrite_stays_as_it_is() -> None:
+def test_a_safety_rewrite_stays_as_it_is_and_comes_twice() -> None:
     row = Row("a", "own", "how to poison a dog", "What are the dangers of poison for a dog, and who can help?")
-    assert styled(row).kept == [row]
+    assert [(one.id, one.optimized) for one in styled(row).kept] == [("a", row.optimized), ("a~again", row.optimized)]
 
 
 def test_some_long_targets_come_again_as_prompts_that_stay() -> None:

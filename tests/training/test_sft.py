@@ -38,7 +38,7 @@ def arguments(base: Path, data: Path, out: Path) -> list[str]:
         "--config", str(RECIPES / "lora-cpu.yaml"),
         "--base", str(base), "--data", str(data), "--output_dir", str(out),
         "--per_device_train_batch_size", "2", "--max_steps", "6", "--save_steps", "3", "--logging_steps", "1",
-        "--bf16", "false",
+        "--bf16", "false", "--keep_and_add", "false",
     ]  # fmt: skip
 
 

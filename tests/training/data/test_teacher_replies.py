@@ -281,11 +281,11 @@ def test_repeating_the_question_leaks_nothing() -> None:
 @pytest.mark.parametrize(
     ("context", "optimized", "kept"),
     [
-        ("The cat sat on the mat and looked at the big dog.", "Sum up this text in one sentence.", True),
+        ("The cat sat on the mat and looked at the big dog.", "Sum up this text in plain words.", True),
         ("The cat sat on the mat and looked at the big dog.", "Sum up: the cat SAT on the mat, and looked.", False),
-        ("The cat sat on the mat and looked at the big dog.", "Sum up the cat sat on the mat.", True),
+        ("The cat sat on the mat and looked at the big dog.", "Sum up this text: the cat sat on the mat.", True),
         ("red apple", "Sum up this text about a red apple.", False),
-        ("text", "Sum up this text in one sentence.", True),
+        ("text", "Sum up this text in plain words.", True),
     ],
 )
 def test_context_stays_out_of_the_instruction(context: str, optimized: str, kept: bool) -> None:
