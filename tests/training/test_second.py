@@ -116,7 +116,8 @@ def test_the_second_round_starts_from_the_first_and_moves_towards_what_is_chosen
         "2",
     ]
     first([
-        "--config", str(RECIPE.with_name("lora-cpu.yaml")), "--keep_and_add", "false", *common, "--output_dir", str(tmp_path / "one"),
+        "--config", str(RECIPE.with_name("lora-cpu.yaml")), "--keep_and_add", "false",
+        *common, "--output_dir", str(tmp_path / "one"),
         "--max_steps", "1",
     ])  # fmt: skip
     second([
