@@ -10,7 +10,7 @@ from bpo_model.checks.safety import RUDE, UNSAFE, is_safety_rewrite, turns_away
 from bpo_model.checks.vocabulary import common_words, other_forms, weightless_words
 
 _WORD = re.compile(r"[^\W\d_][\w'’-]*")
-LAST_LATIN = "\u024f"
+_LAST_LATIN = "\u024f"
 MIN_CONTENT_KEPT_SAFETY = 0.3
 """Least share of the words, everyday ones left out, in a rewrite that turns an unsafe request into a safe one ..."""
 MIN_CONTENT_KEPT_DOUBTFUL = 0.5
@@ -51,7 +51,7 @@ def _lost(wanted: list[str], mine: list[str], candidate: str) -> list[str]:
 def _latin_words(text: str) -> list[str]:
     """Words in Latin letters, accents too, in lower case; the forms of others are not known here."""
     found = (word.lower().replace("’", "'") for word in _WORD.findall(text.replace("_", " ")))
-    return [word for word in found if all(letter <= LAST_LATIN for letter in word)]
+    return [word for word in found if all(letter <= _LAST_LATIN for letter in word)]
 
 
 def _carries_meaning(word: str) -> bool:

