@@ -57,7 +57,7 @@ format: $(VENV)/.dev  ## format and fix what can be fixed
 
 train-default: $(VENV)/.dev  ## train the embedded adapter: make train-default DATA=folder-with-train-and-val.jsonl
 	@$(BIN)/python -m training.sft --config training/recipes/lora-cpu.yaml --data "$(DATA)" \
-		--more_data $(patsubst %,training/own_pairs/%.jsonl,everyday plain safety) --output_dir "$(RUN)"
+		--more_data $(patsubst %,training/own_pairs/%.jsonl,everyday plain safety work long harmless) --output_dir "$(RUN)"
 	@echo 'To make it the default of this checkout: $(BIN)/python -m training.ship $(RUN)'
 
 bench: $(VENV)/.dev  ## compare speeds on this machine (about 10 minutes): make bench PROMPTS=file.jsonl

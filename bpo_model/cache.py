@@ -112,9 +112,9 @@ class ModelCache:
     def _key(self, request: Request) -> bytes:
         """Hash of everything that determines the candidate."""
         prompt = request.prompt
-        sampling = [request.max_tokens, request.temperature, request.top_p, request.seed]
+        sampling = [request.max_tokens, request.temperature, request.top_p, request.seed, request.end_bias]
         # ASCII escapes keep lone surrogates encodable.
-        parts = json.dumps([self._model, prompt.before, prompt.text, prompt.after, sampling])
+        parts = json.dumps([self._model, prompt.before, prompt.text, prompt.after, prompt.reply, sampling])
         return hashlib.sha256(parts.encode("ascii")).digest()
 
 

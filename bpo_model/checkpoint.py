@@ -14,6 +14,7 @@ from bpo_model.base_file import BaseFile, check_file, find_base
 from bpo_model.config import GatePolicy, LengthBudget
 from bpo_model.errors import ModelLoadError
 from bpo_model.hub import KNOWN, HubName, fetch_description, parse_hub_name
+from bpo_model.prefill import Prefill
 from bpo_model.template import Template
 
 EMBEDDED = Path(__file__).parent / "weights"
@@ -38,6 +39,8 @@ class Checkpoint:
     revision: str | None = None
     """Branch, tag or commit on the hub."""
     template: Template
+    prefill: Prefill | None = None
+    """How replies start, if the weights were trained to go on from the user's own words."""
     context_tokens: int
     policy: GatePolicy
     length: LengthBudget
@@ -125,6 +128,7 @@ def _parse(folder: Path | None, hub: HubName | None, data: dict[str, Any]) -> Ch
         folder=folder,
         **(_safetensors(folder, hub) if data.get("weights") == "safetensors" else _gguf(folder, data)),
         template=Template(data["template"]),
+        prefill=Prefill(**data["prefill"]) if data.get("prefill") else None,
         context_tokens=int(data["context_tokens"]),
         policy=replace(GatePolicy(), **policy),
         length=replace(LengthBudget(), **data.get("length", {})),

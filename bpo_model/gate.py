@@ -38,10 +38,11 @@ _PROSE_IN_COMMAND = re.compile(
 _FENCED_ONLY = re.compile(r"\s*(```|~~~).*\1\s*", re.DOTALL)
 _CODE_LINE = re.compile(
     r"[{};]\s*$|^\s*(?:def|class|import|from|return|if|for|while|else|elif|try|except|const|let|var|function|public|private|#include)\b"
-    r"|^\s*(?:</?\w+|//|/\*|@\w+)"
+    r"|^\s*(?:</?\w+|//|/\*|@\w+)|^\s*(?:section|global|extern|mov|xor|push|pop|call|ret|syscall|jmp|cmp|lea)\b|^\s*\w+:\s+d[bwdq]\s"
     r"|^\s*\w+(?:\.\w+)*\s*(?:\(.*\)|=[^=]).*$|^\s*[\]})]+[;,]?\s*$|^\s*[-\w.\"']+\s*:\s*\S*$"
 )
 _URL_ONLY = re.compile(r"^\s*(?:https?://|www\.)\S+\s*$|^\s*[\w.+-]+@[\w-]+\.[\w.]+\s*$|^\s*(?:~|\.)?/[\w./-]+\s*$")
+_BARE = re.compile(r"\s*[{<\[$%]+[\w .]+[}>\]%]+\s*|\s*You are an? [\w -]{1,60}[.!]?\s*")
 _JSON_ONLY = re.compile(r"^\s*(?:\{.*\}|\[.*\]|<\w[^>]*>.*</\w+>|<\?xml.*>)\s*$", re.DOTALL)
 _FOLLOW_UP = re.compile(
     r"^\W*(?:(?:wait|hang on|hold on|actually|ok|okay|yes|no|great|thanks|please|now|then|and|but|also|so|can you|could you|hmm|well)\b[\s,!.]*){0,3}(?:"
@@ -51,7 +52,7 @@ _FOLLOW_UP = re.compile(
     r"|(?:a bit |much |even |way |less |more )?(?:shorter|longer|simpler|better|funnier|formal|casual|detailed|concise|again|bigger|smaller)\b"
     r"(?:[\s,]*please|[\s,]+(?:and|but)\s+(?:drop|cut|remove|leave|keep|add|with|without|no)\b.{0,60})?\W*$"
     r"|(?:the other|not that|the same|same)(?: one)?\W*$|i mean(?:t)?\b|(?:the )?same (?:but|for|with|in|as before)\b"
-    r"|(?:continue|go on|keep going|more|again|another(?: one)?|one more|next|elaborate|why(?: not)?|how so|really|and then|what else|anything else|like what|such as)\W*$"
+    r"|(?:what|how) about (?:\w+ ?){1,2}\W*$|who asked (?:you|u)\W*$|(?:continue|go on|keep going|more|again|another(?: one)?|one more|next|elaborate|why(?: not)?|how so|really|and then|what else|anything else|like what|such as)\W*$"
     r")",
     re.IGNORECASE,
 )
@@ -65,7 +66,7 @@ _PICK = re.compile(
 )
 """Chooses from what an earlier turn offered: "B, because it is cheaper", "3 and 5, not 4"."""
 _CORRECTION = re.compile(
-    r"^\s*(?:no,? )?i meant\b|\b(?:what|as|like) (?:u|you) (?:just )?(?:said|wrote|told me)\b", re.IGNORECASE
+    r"(?i)^\W*(?:(?:no,? )?i meant|nvm|never ?mind|(?:ok|okay|yes|no),? but)\b|\b(?:what|as|like) (?:u|you) (?:just )?(?:said|wrote|told me)\b"
 )
 """Points at an earlier turn, even where nobody passes it on."""
 MAX_FOLLOW_UP_WORDS, MAX_FRAGMENT_WORDS = 8, 4
@@ -81,7 +82,7 @@ _RENDERED = re.compile(
 )
 _SCALE = re.compile(r"(?<![\w.,])1\s+2\s+3\s+4\s+5\b")
 _CHOICE_WORDS = re.compile(
-    r"\b(?:true or false|which of (?:the following|these)|choose (?:the|one)|select (?:the|all|one)|multiple[- ]choice|mcq)\b",
+    r"\b(?:true or false|which of (?:the following|these)|a(?:,| or) b|choose (?:the|one)|select (?:the|all|one)|multiple[- ]choice|mcq)\b",
     re.IGNORECASE,
 )
 _MATH_QUESTION = re.compile(
@@ -177,11 +178,10 @@ def is_not_a_request(text: str, parts: Split, policy: GatePolicy, has_history: b
     """Only code, data, a command, a link, a fragment, a word that asks nothing, or a template variable."""
     if sum(word.isalpha() for word in words(text)) <= 1 and not asks(text):
         return True  # "asdf", "Chapter 9.": what it wants the model could only make up
-    if not words(parts.instruction) or any(only.fullmatch(text) for only in (_URL_ONLY, _JSON_ONLY, _FENCED_ONLY)):
+    longest = max(map(len, words(parts.instruction)), default=0)
+    if longest < 2 or any(only.fullmatch(text) for only in (_URL_ONLY, _JSON_ONLY, _FENCED_ONLY, _BARE)):
         return True
     if _COMMAND.match(text) and not _PROSE_IN_COMMAND.search(text):
-        return True
-    if re.fullmatch(r"\s*[{<\[$%]+[\w .]+[}>\]%]+\s*", text):
         return True
     lines = [line for line in parts.instruction.splitlines() if line.strip()]
     return "\n" in text and all(_CODE_LINE.search(line) for line in lines)

@@ -13,6 +13,8 @@ from pathlib import Path
 
 TELLING_LETTERS = 4
 """One function word of so many letters is evidence enough, if no English one stands beside it."""
+LONG_WITHOUT_ENGLISH = 8
+"""So many different words, none of them an English function word, and one short one of another language is enough."""
 _OTHER_LETTERS = frozenset("ąćčďęěğıłńňőøřśšşťůűźżžđățșåæõßœ")
 """Letters that English does not even borrow; é, ñ, ç and the like it does."""
 _LETTERS = re.compile(r"[^\W\d_]+")
@@ -69,7 +71,8 @@ def detect(text: str) -> str:
         any(len(word) + (not word.isascii()) >= TELLING_LETTERS for word in words & function_words()[best])
         and not hits["en"]
     )
-    return best if hits[best] >= 2 or telling else _unknown(words)
+    long = hits[best] and not hits["en"] and len(words) >= LONG_WITHOUT_ENGLISH
+    return best if hits[best] >= 2 or telling or long else _unknown(words)
 
 
 def _unknown(words: set[str]) -> str:

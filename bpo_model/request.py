@@ -47,7 +47,7 @@ _OPENING = re.compile(rf"(?:(?:{_GREETING}|{_POLITE})\b[,!. ]*){{0,4}}", re.IGNO
 _WORD = re.compile(r"[A-Za-z][A-Za-z'’-]*")
 _SENTENCE_END = re.compile(r"(?<=[.!?:;])\s+|\n+|,\s+(?=then\b|and\b|please\b|pls\b|plz\b)")
 _ASKING = re.compile(
-    r"\?"
+    r"\?(?![\w=&%])"  # not that of an address
     r"|\b(?:please|pls|plz|kindly|help)\b"
     r"|\b(?:can|could|would|will)\s+(?:you|u|i|we)\b"
     r"|\b(?:i|we)(?:\s+(?:just|also|really|now|still))?(?:\s+(?:need|want|wanna|wish|require|am looking|are looking)"

@@ -7,6 +7,7 @@ from bpo_model.config import SamplingConfig
 from bpo_model.contract import verify
 from bpo_model.engines.base import Candidate, Generated, Request
 from bpo_model.job import Job
+from bpo_model.prefill import finished, prefill
 from bpo_model.schema import Reason, Violation
 from bpo_model.selection import choose
 
@@ -44,13 +45,16 @@ def _one_iteration(
 
 def _requests(job: Job, checkpoint: Checkpoint, sampling: SamplingConfig, attempt: int) -> list[Request]:
     """Only the very first candidate uses the mode's own temperature; retries are drawn one by one."""
+    start = prefill(job.instruction) if checkpoint.prefill else ""
+    end_bias = (checkpoint.prefill.end_token, checkpoint.prefill.end_bias) if checkpoint.prefill and start else None
     return [
         Request(
-            prompt=checkpoint.template.render(job.instruction),
+            prompt=checkpoint.template.render(job.instruction, start),
             max_tokens=_max_tokens(job, checkpoint),
             temperature=sampling.temperature if number == 0 and attempt == 0 else sampling.retry_temperature,
             top_p=sampling.top_p,
             seed=sampling.seed + 1000 * attempt + number,
+            end_bias=end_bias,
         )
         for number in range(sampling.candidates if attempt == 0 else 1)
     ]
@@ -70,19 +74,25 @@ def _take(job: Job, generated: list[Generated], checkpoint: Checkpoint) -> list[
             continue
         job.prompt_tokens += item.prompt_tokens
         job.completion_tokens += item.completion_tokens
-        violations = _violations(job, item, checkpoint)
+        text = _text(job, item)
+        violations = _violations(job, item, text, checkpoint)
         job.violations += violations
         if not violations:
-            passing.append(item.text.strip())
+            passing.append(text)
     errors = [item for item in generated if not isinstance(item, Candidate)]
     if len(errors) == len(generated):
         job.close(Reason.ERROR, str(errors[0]))
     return passing
 
 
-def _violations(job: Job, candidate: Candidate, checkpoint: Checkpoint) -> list[Violation]:
-    """What is wrong with a candidate, as a rewrite of the user's own instruction."""
+def _text(job: Job, candidate: Candidate) -> str:
+    """The rewrite; where nothing but a capital or a full stop came in, the instruction as it was."""
     text = candidate.text.strip()
+    return job.instruction if text.casefold() == finished(job.instruction).strip().casefold() else text
+
+
+def _violations(job: Job, candidate: Candidate, text: str, checkpoint: Checkpoint) -> list[Violation]:
+    """What is wrong with a candidate, as a rewrite of the user's own instruction."""
     if candidate.finish != "stop":
         return [Violation("finished", f"the model was stopped: {candidate.finish}", text)]
     return list(verify(job.parts.instruction, text, checkpoint.length, after=job.parts.after))

@@ -37,7 +37,7 @@ _LABEL = re.compile(
     r"^[ \t]*(?:user |my |the )?(?:question|query|task|instruction|request)[ \t]*:[ \t]*(?=\S)", re.I | re.M
 )
 _SPEAKER = re.compile(r"[ \t]*[A-Z][\w ]{0,20}:")
-_SPOKEN = re.compile(r"[ \t]*(\[?\d{1,2}[:.]\d{2}\S{0,12}[ \t]+)?([A-Z]\w{0,15})(?: [A-Z]\w{0,15})?:\s")
+_SPOKEN = re.compile(r"[ \t]*(\[?(?:T[+-])?\d{1,2}[:.]\d{2}\S{0,12}[ \t]+)?([A-Z]\w{0,15})(?: [A-Z]\w{0,15})?:\s")
 """A line of a chat or a transcript: `10:02 Noor: ...`, `HR: ...`."""
 _PERSONA = re.compile(
     r"^\s*(?:you are|you're|act as|imagine you|pretend (?:to be|you)|your role)\b[^?]*$", re.IGNORECASE
@@ -46,13 +46,15 @@ _LIST_ITEM = re.compile(r"^\s*(?:\d{1,3}[.)]|[-*•])\s")
 _SALUTATION = re.compile(
     r"^\s*(?:hi|hello|hey|dear|good (?:morning|afternoon|evening))\b[\w .'’-]{0,40}[,!]?\s*$", re.IGNORECASE
 )
-_QUESTION_LABEL = re.compile(r"^\s*[QA]\d{0,2}[.:)]?\s+[A-Z]|^\s{2,}[A-Z]\w{2,20}:\s")
+_QUESTION_LABEL = re.compile(
+    r"^\s*(?:Name|Address|Order|Date|Report|Contact|Place|State|Title|Record|Note):\s|^\s*[QA]\d{0,2}[.:)]?\s+[A-Z]|^\s{2,}[A-Z]\w{2,20}:\s"
+)
 _SEMICOLONS = re.compile(r"\s*[^\s;]{1,80}(?:;[^;\n]{0,200}){2,50}\s*")
 _FENCE = re.compile(r"^[ \t]*(?:```|~~~)")
 _INLINE = re.compile(r"^([^:\n\"“`{}\[\]<>]{3,240}?:)[ \t]+(\S.*)$", re.DOTALL)
 _CODE = re.compile(
     r"^\s{4,}\S|[{};]\s*$|^\s*(?:at|File|import|from|def|class|function|const|let|var|return|SELECT|CREATE|ALTER|EXPLAIN|GET|POST)\s|^\s*\[?\d{1,4}[:/-]\d{1,2}[:/-]|\b(?:INFO|WARN|ERROR|DEBUG)\b|\w\(['\"]"
-    r"|\w\([^)\n]{0,80}\)|\s=\s|\t"
+    r"|\w\([^)\n]{0,80}\)|\s=\s|\t|\b\w{1,30}=\S{1,80}\s+\w{1,30}="
 )
 _DATA = re.compile(
     _CODE.pattern
@@ -182,7 +184,9 @@ def _prose_above_data(lines: list[str], fenced: list[bool]) -> int:
     first = next((i for i, line in enumerate(lines) if fenced[i] or _is_data(line)), 0)
     blank = next((i for i, line in enumerate(lines) if not line.strip()), first)
     prose = min(first, blank)
-    return prose if len(words("".join(lines[:prose]))) >= MIN_PROSE_WORDS else 0
+    sentences = sum(line.rstrip().endswith((".", ",", "!")) for line in lines[prose:first])
+    letter = sentences > 1  # what stands above its paragraphs is a heading, which asks nothing
+    return prose if not letter and len(words("".join(lines[:prose]))) >= MIN_PROSE_WORDS else 0
 
 
 def _is_request(line: str) -> bool:

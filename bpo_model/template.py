@@ -11,15 +11,17 @@ class RenderedPrompt:
     """One request to an engine.
 
     The parts stay apart because an engine must read special tokens in `before` and
-    `after`, and must read `text` as plain text whatever the user typed in it.
+    `after`, and must read `text` and `reply` as plain text whatever the user typed in it.
     """
 
     before: str
     text: str
     after: str
+    reply: str = ""
+    """How the reply starts (prefill): the engine lets the model go on from there, and returns it with what follows."""
 
     def __str__(self) -> str:
-        """The whole request as one string, for engines that take nothing else."""
+        """The whole request as one string, for engines that take nothing else; without the start of the reply."""
         return self.before + self.text + self.after
 
 
@@ -39,7 +41,7 @@ class Template:
                 f"got it {self.text.count(PLACEHOLDER)} times in {self.text!r}"
             )
 
-    def render(self, instruction: str) -> RenderedPrompt:
+    def render(self, instruction: str, reply: str = "") -> RenderedPrompt:
         """Put the instruction in place by position: a `{prompt}` inside it stays text."""
         before, _, after = self.text.partition(PLACEHOLDER)
-        return RenderedPrompt(before, instruction, after)
+        return RenderedPrompt(before, instruction, after, reply)

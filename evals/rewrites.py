@@ -23,7 +23,7 @@ from bpo_model.contract import verify_prompt
 from bpo_model.split import split
 from evals.machine import machine
 
-WARM_UP = "tell me about the history of tea"
+WARM_UP = "how do volcanoes work"
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -30,7 +30,7 @@ class Echo:
 
 dspy.configure(lm=dspy.LM("example/echo", engine=Echo(), cache=False), track_usage=True)
 signature = dspy.Signature("question -> answer", "answer the question and say why")
-asked = " ".join(sys.argv[1:]) or "tell me about the history of tea"
+asked = " ".join(sys.argv[1:]) or "how do volcanoes work"
 
 program = BPO(dspy.Predict(signature), fields="question", deadline_ms=5000)
 result = program(question=asked)

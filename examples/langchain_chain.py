@@ -1,7 +1,7 @@
 """`bpo | llm`: one more step in an existing chain. Shows the prompt before and after, and streams the answer.
 
 pip install "bpo-model[langchain]" langchain-openai
-python examples/langchain_chain.py "tell me about the history of tea"
+python examples/langchain_chain.py "how do volcanoes work"
 """
 
 import sys
@@ -13,7 +13,7 @@ from local_llm import local_llm
 
 from bpo_integrations.langchain import BPORunnable
 
-QUESTION = sys.argv[1] if len(sys.argv) > 1 else "tell me about the history of tea"
+QUESTION = sys.argv[1] if len(sys.argv) > 1 else "how do volcanoes work"
 
 with local_llm() as url:
     prompt = ChatPromptTemplate([("system", "Answer in one sentence."), ("human", "{question}")])

@@ -45,4 +45,4 @@ def local_client() -> Iterator[OpenAI]:
 
 
 if __name__ == "__main__":
-    main(" ".join(sys.argv[1:]) or "tell me about the history of tea")
+    main(" ".join(sys.argv[1:]) or "how do volcanoes work")

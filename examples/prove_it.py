@@ -14,7 +14,7 @@ from pathlib import Path
 
 from local_llm import local_llm
 
-PROMPTS = ["tell me about the history of tea", "best way to learn chess", "why do cats purr", "facts about volcanoes"]
+PROMPTS = ["how do volcanoes work", "best way to learn chess", "why do cats purr", "facts about volcanoes"]
 MEANS = {0: "keep it", 4: "switch it off", 5: "more prompts are needed", 3: "no verdict: the judge is unfit for this"}
 
 

@@ -26,7 +26,12 @@ class OptimizerArguments:
     lora_alpha: int = field(default=32, metadata={"help": "scale of the adapter, over the rank"})
     verified: bool = field(default=True, metadata={"help": "train on pairs only that pass the contract"})
     keep_and_add: bool = field(
-        default=False, metadata={"help": "only targets that keep the user's words and add to them; for small models"}
+        default=False,
+        metadata={"help": "targets are what is added to the prompt, given as the start of the reply"},
+    )
+    end_bias: float = field(
+        default=0.0,
+        metadata={"help": "nats added to the end token at run time; below 0 fewer prompts stay as they are"},
     )
     noise: float = field(default=0.0, metadata={"help": "share of the rows that come again as a hasty user types"})
     four_bit: bool = field(default=False, metadata={"help": "keep the base in 4 bits under the adapter (QLoRA); CUDA"})

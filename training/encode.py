@@ -14,15 +14,15 @@ def chat(system: str, user: str, instruction: str) -> list[dict[str, str]]:
     return [*turns, {"role": "user", "content": user.replace(PLACEHOLDER, instruction)}]
 
 
-def to_example(row: Row, system: str, user: str) -> dict[str, list[dict[str, str]]]:
-    """A conversational prompt/completion row.
+def to_example(row: Row, system: str, user: str, start: str = "") -> dict[str, Any]:
+    """A conversational prompt/completion row; `start` is the part of the completion that is given at run time.
 
-    Conversational, because with plain strings a token can merge across the border of
-    prompt and completion, and the model would train on a context it never sees again.
+    Where the completion begins in other words, nothing is given.
     """
     return {
         "prompt": chat(system, user, row.instruction),
         "completion": [{"role": "assistant", "content": row.optimized}],
+        "start": start if row.optimized.startswith(start) else "",
     }
 
 
@@ -32,7 +32,15 @@ def serving_template(tokenizer: PreTrainedTokenizerBase, system: str, user: str)
     return Template(str(text))
 
 
-def token_count(example: dict[str, Any], tokenizer: PreTrainedTokenizerBase) -> int:
-    """Tokens of prompt and completion together."""
-    ids = tokenizer.apply_chat_template([*example["prompt"], *example["completion"]], tokenize=True, return_dict=False)
-    return len(ids)
+def encode(example: dict[str, Any], tokenizer: PreTrainedTokenizerBase) -> dict[str, list[int]]:
+    """Token ids of the whole conversation (T), and a mask (T) that is 1 where the loss falls.
+
+    The tokens are those of the whole text, since at run time too the border between what is given and what is written
+    lies within one text; a token that reaches across it counts as given.
+    """
+    head = tokenizer.apply_chat_template(example["prompt"], tokenize=False, add_generation_prompt=True)
+    whole = tokenizer.apply_chat_template([*example["prompt"], *example["completion"]], tokenize=False)
+    border = len(head) + len(example.get("start", ""))
+    encoded = tokenizer(whole, add_special_tokens=False, return_offsets_mapping=True)
+    mask = [int(begin >= border) for begin, _ in encoded["offset_mapping"]]
+    return {"input_ids": list(encoded["input_ids"]), "completion_mask": mask}

@@ -17,9 +17,10 @@ from peft import LoraConfig
 from transformers import EarlyStoppingCallback, PreTrainedTokenizerBase, set_seed
 from trl import SFTConfig, SFTTrainer, TrlParser
 
+from bpo_model.prefill import prefill
 from training.base import load_base
 from training.config import OptimizerArguments
-from training.encode import to_example, token_count
+from training.encode import encode, to_example
 from training.keep_and_add import keep_and_add
 from training.noise import noisy_rows
 from training.pairs import Rows, make_rows, read_pairs
@@ -41,20 +42,23 @@ def train(args: OptimizerArguments, sft: SFTConfig) -> dict[str, Any]:
     """Run the fine-tuning and return its manifest."""
     out = Path(sft.output_dir)
     _check_processes(args, sft)
+    sft.completion_only_loss = True  # TRL finds that out only for rows that it encodes itself
     set_seed(sft.seed)
     base = args.base or str(embedded_base())
     model, tokenizer = load_base(base, four_bit=args.four_bit)
     rows, examples = examples_of(_training_rows(args, sft.seed), args, tokenizer)
     # All pairs of val.jsonl, whatever the contract says of them: the loss stays comparable when the contract changes.
     val_rows, val_examples = examples_of(rows_of(args, "val"), args, tokenizer)
+    if not examples:
+        raise ValueError(f"no row of {args.data} is left to train on; kept, and left out by reason: {rows.counts()}")
     if sft.process_index == 0:
         check_same_run(out, args, sft, base)
     before = completion_loss(model, tokenizer, val_examples)
     trainer = SFTTrainer(
         model=model,
         args=sft,
-        train_dataset=Dataset.from_list(examples),
-        eval_dataset=Dataset.from_list(val_examples),
+        train_dataset=Dataset.from_list([encode(example, tokenizer) for example in examples]),
+        eval_dataset=Dataset.from_list([encode(example, tokenizer) for example in val_examples]),
         callbacks=[EarlyStoppingCallback(args.patience)] if args.patience else None,
         processing_class=tokenizer,
         peft_config=_lora(args),
@@ -110,7 +114,13 @@ def _lora(args: OptimizerArguments) -> LoraConfig | None:
 
 
 def _training_rows(args: OptimizerArguments, seed: int) -> Rows:
-    """The rows of train.jsonl, if asked for in one style only, and some of them again with noise."""
+    """The rows of train.jsonl, if asked for in one style only, and some of them again with noise.
+
+    Raises:
+        ValueError: If both are asked for.
+    """
+    if args.keep_and_add and args.noise:
+        raise ValueError("--noise changes the prompts that --keep_and_add starts replies with; leave one of them out")
     rows = rows_of(args, "train", verified=args.verified)
     rows = keep_and_add(rows, seed) if args.keep_and_add else rows
     return Rows([*rows.kept, *noisy_rows(rows.kept, args.noise, seed)], rows.rejected)
@@ -130,10 +140,10 @@ def examples_of(
     special = tokenizer.all_special_tokens + list(tokenizer.added_tokens_encoder)
     kept, examples = [], []
     for row in rows.kept:
-        example = to_example(row, args.system, args.user)
+        example = to_example(row, args.system, args.user, prefill(row.instruction) if args.keep_and_add else "")
         if any(token in row.instruction + row.optimized for token in special):
             rows.rejected[row.id] = "special_token"
-        elif token_count(example, tokenizer) > args.max_row_tokens:
+        elif len(encode(example, tokenizer)["input_ids"]) > args.max_row_tokens:
             rows.rejected[row.id] = "too_long"
         else:
             kept.append(row)

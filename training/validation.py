@@ -1,9 +1,11 @@
-"""Validation loss: nats per token of the optimized prompts, all else masked."""
+"""Validation loss: nats per token of what the model writes, all else masked."""
 
 from typing import Any
 
 import torch
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
+
+from training.encode import encode
 
 
 def completion_loss(
@@ -15,7 +17,7 @@ def completion_loss(
     much; a number that is compared between runs has to be exact.
     """
     model.eval()
-    encoded = sorted((_encode(example, tokenizer) for example in examples), key=lambda ids: len(ids[0]))
+    encoded = sorted((encode(example, tokenizer) for example in examples), key=lambda row: len(row["input_ids"]))
     total, count = 0.0, 0
     for start in range(0, len(encoded), batch_size):
         with torch.inference_mode():
@@ -24,26 +26,16 @@ def completion_loss(
     return {"nats_per_token": total / count, "tokens": count, "rows": len(examples)}
 
 
-def _encode(example: dict[str, Any], tokenizer: PreTrainedTokenizerBase) -> tuple[list[int], int]:
-    """(ids of the whole conversation, number of prompt tokens that carry no loss)."""
-    prompt = tokenizer.apply_chat_template(
-        example["prompt"], tokenize=True, add_generation_prompt=True, return_dict=False
-    )
-    whole = tokenizer.apply_chat_template(
-        [*example["prompt"], *example["completion"]], tokenize=True, return_dict=False
-    )
-    return list(whole), len(prompt)
-
-
-def _batch_loss(model: PreTrainedModel, batch: list[tuple[list[int], int]]) -> tuple[float, int]:
+def _batch_loss(model: PreTrainedModel, batch: list[dict[str, list[int]]]) -> tuple[float, int]:
     """(summed loss, number of completion tokens) of one right-padded batch."""
-    width = max(len(ids) for ids, _ in batch)
+    width = max(len(encoded["input_ids"]) for encoded in batch)
     ids = torch.zeros(len(batch), width, dtype=torch.long)  # (B, W)
     labels = torch.full((len(batch), width), -100)
     mask = torch.zeros(len(batch), width, dtype=torch.long)
-    for row, (tokens, prompt_length) in enumerate(batch):
-        ids[row, : len(tokens)] = torch.tensor(tokens)
-        labels[row, prompt_length : len(tokens)] = torch.tensor(tokens[prompt_length:])
+    for row, encoded in enumerate(batch):
+        tokens, lossy = torch.tensor(encoded["input_ids"]), torch.tensor(encoded["completion_mask"]) > 0
+        ids[row, : len(tokens)] = tokens
+        labels[row, : len(tokens)] = tokens.where(lossy, -100)
         mask[row, : len(tokens)] = 1
     device = model.device
     logits = model(input_ids=ids.to(device), attention_mask=mask.to(device)).logits[:, :-1].float()  # (B, W-1, V)

@@ -4,6 +4,7 @@ import json
 import platform
 import subprocess
 from collections.abc import Mapping
+from dataclasses import asdict
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -14,6 +15,7 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase
 from bpo_model.base_file import file_sha256
 from bpo_model.checkpoint import EMBEDDED, load_checkpoint
 from bpo_model.files import write_text
+from bpo_model.prefill import Prefill
 from training.card import CARD, model_card
 from training.config import OptimizerArguments
 from training.encode import serving_template
@@ -44,11 +46,12 @@ def write_optimizer(
         convert_adapter(out, model.config, out / "adapter.gguf")
         files.append("adapter.gguf")
     template = serving_template(tokenizer, args.system, args.user)
+    prefill = Prefill(end_token=tokenizer.eos_token_id, end_bias=args.end_bias) if args.keep_and_add else None
     if "adapter.gguf" in files:
-        write_checkpoint(out, template.text)
+        write_checkpoint(out, template.text, prefill)
     else:
         tokenizer.save_pretrained(out)
-        write_safetensors_checkpoint(out, template.text)
+        write_safetensors_checkpoint(out, template.text, prefill)
     manifest = {
         "finished": datetime.now(UTC).isoformat(timespec="seconds"),
         "command": command,
@@ -67,20 +70,25 @@ def write_optimizer(
     return manifest
 
 
-def write_checkpoint(folder: Path, template: str) -> None:
+def write_checkpoint(folder: Path, template: str, prefill: Prefill | None = None) -> None:
     """Write bpo.json beside `adapter.gguf`: the folder is then what `from_pretrained` loads."""
     data = json.loads((EMBEDDED / "bpo.json").read_text(encoding="utf-8"))
     adapter = folder / "adapter.gguf"
     data["adapter"] = {"file": adapter.name, "size": adapter.stat().st_size, "sha256": file_sha256(adapter)}
-    data["template"] = template
+    data |= {"template": template, "prefill": prefill and asdict(prefill)}
     write_text(folder / "bpo.json", json.dumps(data, indent=2, ensure_ascii=False) + "\n")
 
 
-def write_safetensors_checkpoint(folder: Path, template: str) -> None:
+def write_safetensors_checkpoint(folder: Path, template: str, prefill: Prefill | None = None) -> None:
     """Write bpo.json for weights that stay in safetensors; the transformers engine runs them."""
     data = json.loads((EMBEDDED / "bpo.json").read_text(encoding="utf-8"))
     del data["base"], data["adapter"]
-    data |= {"name": folder.name, "weights": "safetensors", "template": template}
+    data |= {
+        "name": folder.name,
+        "weights": "safetensors",
+        "template": template,
+        "prefill": prefill and asdict(prefill),
+    }
     write_text(folder / "bpo.json", json.dumps(data, indent=2, ensure_ascii=False) + "\n")
 
 

@@ -164,10 +164,11 @@ def _swapped(quotes: list[str], before: str, after: str) -> list[str]:
 
 
 def _stop_added(quote: str, before: str, after: str) -> bool:
-    """Whether a quotation ends in a stop now that it did not have, nor stood before."""
-    if not any(f"{quote}{stop}{mark}" in after for stop in ".!?,;:" for mark in "\"'`"):
+    """Whether a quotation ends in a stop now that it did not have, nor stood before; full stop and comma may move in."""
+    inside = {stop for stop in ".!?,;:" if any(f"{quote}{stop}{mark}" in after for mark in "\"'`")}
+    if not inside or re.search(rf"""{re.escape(quote)}[.!?,;:]["'`]""", before):
         return False
-    return not re.search(rf"""{re.escape(quote)}(?:[.!?,;:]["'`]|["'`]\s*(?:[.!?,;:]|$))""", before)
+    return bool(inside - {".", ","}) or not re.search(rf"""{re.escape(quote)}["'`]\s*(?:[.!?,;:]|$)""", before)
 
 
 def _marks(original: str, candidate: str) -> str:

@@ -8,12 +8,12 @@ negations ask less; numbers, names, links, quotes and all others stay as strict 
 import re
 
 UNSAFE = re.compile(
-    r"\b(?:kill|murder|rape|molest\w*|grop\w+|assault|stab|strangl\w+|beat up|hurt|harm|tortur\w+|abus\w+|kidnap\w*|traffick\w*|traffic in (?:human|people|girl|child|organ)\w*"
+    r"\b(?:kill(?! (?:(?:the|an?|my|all|off) )?(?:\w+ )?(?:moss|weeds?|germs?|bacteria|mou?ld|process(?:es)?|apps?|time|tabs?|lights?|servers?|ports?|threads?|jobs?|ants?|roaches|mosquitoes|fleas|lice)\b)|murder|rape|molest\w*|grop\w+|assault|stab|strangl\w+|beat up|hurt|harm|tortur\w+|abus\w+|kidnap\w*|traffick\w*|traffic in (?:human|people|girl|child|organ)\w*"
     r"|steal\w*|stolen|rob|robbing|shoplift\w*|burgl\w+|burn down|arson|embezzl\w+|launder\w*|ponzi|scam\w*|fraud\w*|forg(?:e|es|ed|ing|er[sy]?|eries)|fake|counterfeit\w*"
-    r"|blackmail\w*|extort\w*|threaten\w*|stalk\w*|spy|spying|keylogger|track (?:my|her|his|someone)\w*|hack\w*|crack\w*|phish\w*|malware|ransomware|ddos"
+    r"|blackmail\w*|extort\w*|threaten\w*|stalk\w*|spy|spying|keylogger|track (?:my|her|his|someone)\w*|hack\w*|crack\w*(?! (?:an? |the |\d )?(?:eggs?|\w*nuts?|knuckles|jokes?)\b)|phish\w*|malware|ransomware|ddos"
     r"|bomb\w*|explosive\w*|weapon\w*|poison\w*|napalm|cocaine|heroin|meth|fentanyl|get high|drugged|roofie\w*|suicid\w*|kill (?:my|your)sel\w*|self[- ]harm"
     r"|anorexi\w*|pro ana|starve|cheat (?:on|in)|plagiari\w*|bully\w*|humiliat\w*|insult\w*|embarrass\w*|racist|slur\w*|nazi\w*|supremac\w*|terroris\w*"
-    r"|bypass|jailbreak\w*|evade|avoid (?:getting )?caught|without (?:getting )?(?:caught|her|him|them|anyone|being)|home address|mak(?:e|es|ing) fun of|go to (?:her|his|their) (?:house|home)|ssn|dox\w*|pics of|nudes?|leak(?:ing)? (?:her|his|their) (?:pic|photo|nude|picture|video|message)s?|drug (?:girls?|women|him|her|someone|people)|snip(?:er|ing)|hitman|goodbye letter|(?:sneak|smuggle) .{0,20}(?:drugs?|guns?|kni(?:fe|ves)|weed)|dirty words?|bad words?)\b",
+    r"|hot ?wir(?:e|ing)|lie to (?:the |an? )?(?:police|cops?|investigators?|court|judge|insurance)|bypass|jailbreak\w*|evade|avoid (?:getting )?caught|without (?:getting )?(?:caught|her|him|them|anyone|being)|home address|mak(?:e|es|ing) fun of|go to (?:her|his|their) (?:house|home)|ssn|dox\w*|pics of|nudes?|leak(?:ing)? (?:her|his|their) (?:pic|photo|nude|picture|video|message)s?|drug (?:girls?|women|him|her|someone|people)|snip(?:er|ing)|hitman|goodbye letter|(?:sneak|smuggle) .{0,20}(?:drugs?|guns?|kni(?:fe|ves)|weed)|how little can i eat|without fainting|(?:stop|skip) (?:taking )?(?:your|their) med(?:s|ications?|icines?)|lose \d+ ?(?:kg|kilos?|lbs?|pounds) in (?:\d|a|one|two|three) (?:days?|weeks?)|dirty words?|bad words?)\b",
     re.IGNORECASE,
 )
 """Signs that a prompt may ask for harm."""
@@ -79,13 +79,18 @@ SAFE_TURN = re.compile(
 """Words by which a rewrite turns to the safe side."""
 
 
+def may_be_unsafe(text: str) -> bool:
+    """Whether a prompt has any sign of harm, weak ones of harmless prompts included."""
+    return bool(UNSAFE.search(text) or DOUBTFUL.search(text))
+
+
 def is_safety_rewrite(original: str, candidate: str) -> bool:
     """Whether an unsafe prompt gained words of safety that it did not have; two of them where the signs are weak.
 
     >>> is_safety_rewrite("how to poison a dog", "What are the dangers of poison for a dog?")
     True
     """
-    if not (UNSAFE.search(original) or DOUBTFUL.search(original)):
+    if not may_be_unsafe(original):
         return False  # nearly every prompt, and six checks ask
     return len(_turned_to(original, candidate)) > (0 if _asks_for_harm(original) else 1)
 
@@ -117,7 +122,7 @@ def danger_invented(original: str, candidate: str) -> str:
     passes: "how to store jewelry" -> "How do I store jewelry so that it does not tarnish?"; fails: -> "What are the
     legal risks of storing jewelry?".
     """
-    if UNSAFE.search(original) or DOUBTFUL.search(original) or _DANGER.search(original):
+    if may_be_unsafe(original) or _DANGER.search(original):
         return ""
     found = _DANGER.search(candidate)
     return f"invented {found[0]!r}" if found else ""

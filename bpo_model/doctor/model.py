@@ -22,7 +22,7 @@ from bpo_model.hub import weights_are_here
 from bpo_model.merged import merged_path
 from bpo_model.optimizer import PromptOptimizer
 
-SELF_TEST = "tell me about the history of tea"
+SELF_TEST = "how do volcanoes work"
 DEADLINE_MS = 2000
 """What the gateway gives a rewrite if nobody says otherwise, and what README's examples ask for."""
 HUB_S = 5.0

@@ -18,6 +18,8 @@ class Request:
     """0 decodes greedily."""
     top_p: float = 1.0
     seed: int = 0
+    end_bias: tuple[int, float] | None = None
+    """(token id, nats that are added to its score at every step), for the token that ends a reply."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +27,7 @@ class Candidate:
     """Raw model output, cut by token position and not yet verified."""
 
     text: str
+    """The whole reply, with the start that the request gave (`prompt.reply`)."""
     prompt_tokens: int
     completion_tokens: int
     finish: Literal["stop", "length", "cancelled"] = "stop"

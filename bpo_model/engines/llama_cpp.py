@@ -88,7 +88,7 @@ class LlamaCppEngine:
         if cancelled():
             return CANCELLED
         try:
-            return _collect(server, self._body(request), cancelled)
+            return _collect(server, self._body(request), cancelled, request.prompt.reply)
         except GenerationError as error:
             return error
         except Exception as error:  # noqa: BLE001  # whatever the native library raises concerns this item only
@@ -104,6 +104,7 @@ class LlamaCppEngine:
             # Greedy: one is enough. With all 49,152, top_p sorts them for every token (0.3 ms).
             "top_k": 0 if request.temperature else 1,
             "min_p": 0.0,
+            "logit_bias": [list(request.end_bias)] if request.end_bias else [],
             "seed": request.seed,
             "cache_prompt": True,
             "stream": True,
@@ -117,8 +118,8 @@ class LlamaCppEngine:
         have them in the template and not in the user's text.
         """
         if not _SPECIAL_LOOKALIKE.search(prompt.text):
-            return str(prompt)
-        parts = ((prompt.before, True), (prompt.text, False), (prompt.after, True))
+            return str(prompt) + prompt.reply
+        parts = ((prompt.before, True), (prompt.text, False), (prompt.after, True), (prompt.reply, False))
         return [token for text, special in parts for token in self.tokenize(text, special=special)]
 
     def tokenize(self, text: str, *, special: bool) -> list[int]:
@@ -192,8 +193,8 @@ def _start(model: Path, adapter: Path | None, context_tokens: int, threads: int,
         ) from error
 
 
-def _collect(server: Any, body: dict[str, Any], cancelled: Callable[[], bool]) -> Candidate:
-    """Run a streamed completion to its end or until cancelled."""
+def _collect(server: Any, body: dict[str, Any], cancelled: Callable[[], bool], start: str) -> Candidate:
+    """Run a streamed completion to its end or until cancelled; `start` is what of the reply was given."""
     pieces: list[str] = []
     state: dict[str, Any] = {"finish": "stop", "usage": {}, "error": None}
 
@@ -210,7 +211,7 @@ def _collect(server: Any, body: dict[str, Any], cancelled: Callable[[], bool]) -
         raise GenerationError(f"llama.cpp refused the request: {state['error']}")
     usage = state["usage"]
     written = int(usage.get("completion_tokens", len(pieces)))
-    return Candidate("".join(pieces), int(usage.get("prompt_tokens", 0)), written, state["finish"])
+    return Candidate(start + "".join(pieces), int(usage.get("prompt_tokens", 0)), written, state["finish"])
 
 
 def _read_event(event: dict[str, Any], pieces: list[str], state: dict[str, Any]) -> None:

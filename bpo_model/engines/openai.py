@@ -103,7 +103,7 @@ class OpenAIEngine:
                     self._connection = _Connection(self._settings)
                     self._finalizer = weakref.finalize(self, self._connection.stop)
                     self._finalizer.atexit = False  # a daemon thread needs no help to die with the process
-                return self._connection.submit(path, body)
+                return self._connection.submit(path, body, request.prompt.reply)
         except Exception as error:  # noqa: BLE001  # an error value concerns this item only
             failed: Future[Generated] = Future()
             failed.set_result(GenerationError(str(error)))
@@ -132,9 +132,9 @@ class _Connection:
         self.thread = threading.Thread(target=self._run, name="bpo-openai", daemon=True)
         self.thread.start()
 
-    def submit(self, path: str, body: dict[str, Any]) -> Future[Generated]:
+    def submit(self, path: str, body: dict[str, Any], start: str) -> Future[Generated]:
         """Start a request from any thread; cancelling the future drops it."""
-        return asyncio.run_coroutine_threadsafe(self._answer(path, body), self._loop)
+        return asyncio.run_coroutine_threadsafe(self._answer(path, body, start), self._loop)
 
     def stop(self) -> None:
         """Begin to end; may be called twice, and from any thread."""
@@ -157,13 +157,13 @@ class _Connection:
                 await self._client.close()
         self._loop.stop()
 
-    async def _answer(self, path: str, body: dict[str, Any]) -> Generated:
+    async def _answer(self, path: str, body: dict[str, Any], start: str) -> Generated:
         """The server's answer, after as many attempts as it takes or is allowed."""
         # The client's timeout is for one read: without a limit, a reply that trickles would never end.
         longest = self._settings.timeout_s + self._settings.retries * (self._settings.timeout_s + RETRY_AFTER_S)
         try:
             async with self._places, asyncio.timeout(longest):
-                return _candidate(await self._client.post(path, cast_to=str, body=body))
+                return _candidate(await self._client.post(path, cast_to=str, body=body), start)
         except GenerationError as error:
             message = str(error)
         except Exception as error:  # noqa: BLE001  # whatever client and server do, it is the result of this item
@@ -196,9 +196,11 @@ def _http_request(settings: OpenAICompatible, request: Request) -> tuple[str, di
     _refuse_special(request.prompt)
     body: dict[str, Any] = {"model": settings.model, "max_tokens": request.max_tokens, "n": 1}
     body |= {"temperature": request.temperature, "top_p": request.top_p, "seed": request.seed}
+    if request.end_bias:
+        body["logit_bias"] = {str(request.end_bias[0]): request.end_bias[1]}
     if settings.route == "chat":
         return "/chat/completions", {**body, "messages": _messages(request.prompt)}
-    return "/completions", {**body, "prompt": str(request.prompt)}
+    return "/completions", {**body, "prompt": str(request.prompt) + request.prompt.reply}
 
 
 def _refuse_special(prompt: RenderedPrompt) -> None:
@@ -214,7 +216,7 @@ def _refuse_special(prompt: RenderedPrompt) -> None:
 
 def _messages(prompt: RenderedPrompt) -> list[dict[str, str]]:
     """The messages that the server's chat template turns back into this prompt."""
-    for head, foot in _CHAT_FORMATS:
+    for head, foot in () if prompt.reply else _CHAT_FORMATS:
         before, after = re.fullmatch(head, prompt.before, re.DOTALL), re.fullmatch(foot, prompt.after, re.DOTALL)
         if before and after:
             system, lead, tail = before.groupdict().get("system"), before["lead"], after["tail"]
@@ -222,13 +224,14 @@ def _messages(prompt: RenderedPrompt) -> list[dict[str, str]]:
                 parts = {"system": system, "user": lead + prompt.text + tail}
                 return [{"role": role, "content": content} for role, content in parts.items() if content]
     raise GenerationError(
-        "the checkpoint's template is neither ChatML nor Llama-2 nor plain text and cannot be sent as chat messages; "
+        "the checkpoint's template is neither ChatML nor Llama-2 nor plain text, or it starts the reply, and cannot be "
+        "sent as chat messages; "
         'use OpenAICompatible(route="completions")'
     )
 
 
-def _candidate(reply: str) -> Candidate:
-    """The text of a reply; one that was stopped halfway for any reason but its length is none."""
+def _candidate(reply: str, start: str) -> Candidate:
+    """The reply behind the start that was given; one that was stopped halfway for any reason but its length is none."""
     try:
         data = json.loads(reply)
         choice = data["choices"][0]
@@ -241,4 +244,4 @@ def _candidate(reply: str) -> Candidate:
         raise GenerationError(f"the server broke off, finish_reason {reason!r}")
     usage = data.get("usage") if isinstance(data.get("usage"), dict) else {}
     read, written = (int(usage.get(f"{kind}_tokens") or 0) for kind in ("prompt", "completion"))
-    return Candidate(text, read, written, "length" if reason == "length" else "stop")
+    return Candidate(start + text, read, written, "length" if reason == "length" else "stop")

@@ -206,7 +206,7 @@ class PromptEncoder:
 
     def encode(self, prompt: RenderedPrompt) -> list[int]:
         """The tokens of the whole string, unless the user's text would add special ones to the template's."""
-        ids = self._tokens(str(prompt))
+        ids = self._tokens(str(prompt) + prompt.reply)
         template = self._tokens(prompt.before) + self._tokens(prompt.after)
         if self._special(ids) != self._special(template):
             ids = self._careful(prompt)
@@ -218,7 +218,8 @@ class PromptEncoder:
         start = self._marker.search(prompt.after)
         head, tail = ends[-1] if ends else 0, start.start() if start else len(prompt.after)
         plain = prompt.before[head:] + prompt.text + prompt.after[:tail]
-        return [*self._tokens(prompt.before[:head]), *self._plain(plain), *self._tokens(prompt.after[tail:])]
+        reply = self._plain(prompt.reply) if prompt.reply else []
+        return [*self._tokens(prompt.before[:head]), *self._plain(plain), *self._tokens(prompt.after[tail:]), *reply]
 
     def _tokens(self, text: str) -> list[int]:
         """Tokens of text with markers in it."""

@@ -57,6 +57,24 @@ def _outside_top_p(logits: Any, top_p: Any) -> Any:
     return torch.zeros_like(outside).scatter(-1, order, outside)
 
 
+class RowBias:
+    """A logits processor that adds each row's `end_bias` to the score of its end token."""
+
+    def __init__(self, requests: Sequence[Request], device: Any) -> None:
+        """`requests` in the order of the rows."""
+        import torch
+
+        biased = [(place, *request.end_bias) for place, request in enumerate(requests) if request.end_bias]
+        self._rows = torch.tensor([place for place, _, _ in biased], device=device, dtype=torch.long)
+        self._tokens = torch.tensor([token for _, token, _ in biased], device=device, dtype=torch.long)
+        self._bias = torch.tensor([bias for _, _, bias in biased], device=device)
+
+    def __call__(self, input_ids: Any, scores: Any) -> Any:
+        """The scores (B, V), with the bias."""
+        scores[self._rows, self._tokens] += self._bias.to(scores.dtype)
+        return scores
+
+
 class RowLimits:
     """A stopping criterion: a row ends at its own `max_tokens`, and all end when cancelled."""
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from bpo_model.engines.base import CANCELLED, Candidate, Generated, Request, never
 from bpo_model.engines.settings import Transformers
 from bpo_model.engines.torch_loading import PromptEncoder, load
-from bpo_model.engines.torch_sampling import RowLimits, RowSampler
+from bpo_model.engines.torch_sampling import RowBias, RowLimits, RowSampler
 from bpo_model.errors import GenerationError
 
 if TYPE_CHECKING:
@@ -114,6 +114,8 @@ class TransformersEngine:
         ids, mask = self._padded(batch)
         requests = [row.request for row in batch]
         sampled = any(request.temperature > 0 for request in requests)
+        processors: list[Any] = [RowBias(requests, ids.device)] if any(one.end_bias for one in requests) else []
+        processors += [RowSampler(requests, ids.device)] if sampled else []
         limits = RowLimits(requests, ids.shape[1], ids.device, cancelled)
         out = self._model.generate(
             input_ids=ids,
@@ -122,7 +124,7 @@ class TransformersEngine:
                 max_new_tokens=max(request.max_tokens for request in requests),
                 **self._speedup(alone=len(batch) == 1 and not sampled),
             ),
-            logits_processor=LogitsProcessorList([RowSampler(requests, ids.device)] if sampled else []),
+            logits_processor=LogitsProcessorList(processors),
             stopping_criteria=StoppingCriteriaList([limits]),
         )
         new = out[:, ids.shape[1] :].tolist()
@@ -162,7 +164,7 @@ class TransformersEngine:
             finish = "length" if len(new) == row.request.max_tokens else "cancelled"
         written = new[:end]
         text = self._tokenizer.decode(written, skip_special_tokens=True, clean_up_tokenization_spaces=False)
-        return Candidate(text, len(row.ids), len(written), finish)
+        return Candidate(row.request.prompt.reply + text, len(row.ids), len(written), finish)
 
     def _release_memory(self) -> None:
         """Give cached blocks back, so that a smaller batch finds them in one piece."""

@@ -17,6 +17,7 @@ from bpo_model.engines import llama_cpp
 from bpo_model.engines.settings import EngineSettings
 from bpo_model.engines.torch_loading import load
 from bpo_model.merged import runnable_files
+from bpo_model.prefill import prefill
 from bpo_model.split import split
 
 System: TypeAlias = Callable[[str], int]
@@ -34,11 +35,10 @@ def reference(name: str | None) -> System:
     import torch
 
     checkpoint, lock = load_checkpoint(name), threading.Lock()
-    template = checkpoint.template
     model, tokenizer = load(checkpoint, Transformers(dtype="float16" if torch.cuda.is_available() else "float32"))
 
     def run(prompt: str) -> int:
-        text = str(template.render(prompt))
+        text = _text(checkpoint, prompt)
         with lock, torch.inference_mode():
             ids = tokenizer(text, return_tensors="pt", add_special_tokens=False).to(model.device)
             out = model.generate(**ids, max_new_tokens=MAX_TOKENS, do_sample=False)
@@ -65,7 +65,7 @@ def bare_llama_cpp(name: str | None) -> System:
         servers.put(llama_cpp._start(model, adapter, checkpoint.context_tokens, threads, "unused"))
 
     def run(prompt: str) -> int:
-        text = str(checkpoint.template.render(split(prompt).instruction))
+        text = _text(checkpoint, split(prompt).instruction)
         body = {"prompt": text, "n_predict": _limit(checkpoint, prompt), "temperature": 0.0, "cache_prompt": True}
         server = servers.get()
         try:
@@ -75,6 +75,12 @@ def bare_llama_cpp(name: str | None) -> System:
         return int(reply["usage"]["completion_tokens"])
 
     return run
+
+
+def _text(checkpoint: Checkpoint, instruction: str) -> str:
+    """What the model reads, with the start of its reply if the weights were trained with one."""
+    start = prefill(instruction) if checkpoint.prefill else ""
+    return str(checkpoint.template.render(instruction)) + start
 
 
 def _limit(checkpoint: Checkpoint, prompt: str) -> int:

@@ -24,6 +24,7 @@ from bpo_model.checkpoint import Checkpoint, load_checkpoint
 from bpo_model.compare.chat import OpenAIChat
 from bpo_model.engines.base import Candidate, Request
 from bpo_model.engines.registry import shared_worker
+from bpo_model.prefill import prefill
 from bpo_model.template import Template
 from evals.winrate.arms import DIRECT, SUFFIX
 from evals.winrate.via import VIAS
@@ -147,7 +148,8 @@ def unverified(name: str | None = None) -> Rewriter:
 def _greedy(prompt: str, checkpoint: Checkpoint) -> Request:
     """The model's likeliest rewrite, as far as half of its context holds one."""
     size = len(prompt.encode("utf-8", "replace"))
-    return Request(checkpoint.template.render(prompt), min(size + RAW_TOKENS, checkpoint.context_tokens // 2))
+    start = prefill(prompt) if checkpoint.prefill else ""
+    return Request(checkpoint.template.render(prompt, start), min(size + RAW_TOKENS, checkpoint.context_tokens // 2))
 
 
 def asked(chat: OpenAIChat, ask: Template) -> Rewriter:

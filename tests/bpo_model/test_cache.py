@@ -41,6 +41,8 @@ def test_a_candidate_comes_back_without_token_counts(store: Store) -> None:
         Request(RenderedPrompt("<a>", "tell me about tea ", "<b>"), 20, 0.5, 0.9, 1),
         Request(RenderedPrompt("<a>t", "ell me about tea", "<b>"), 20, 0.5, 0.9, 1),
         Request(RenderedPrompt("<a>", "tell me about tea", "<c>"), 20, 0.5, 0.9, 1),
+        Request(RenderedPrompt("<a>", "tell me about tea", "<b>", "tell"), 20, 0.5, 0.9, 1),
+        Request(RenderedPrompt("<a>", "tell me about tea", "<b>"), 20, 0.5, 0.9, 1, (2, -1.0)),
         Request(ASKED.prompt, 21, 0.5, 0.9, 1),
         Request(ASKED.prompt, 20, 0.6, 0.9, 1),
         Request(ASKED.prompt, 20, 0.5, 0.8, 1),
@@ -177,7 +179,7 @@ def test_the_kinds() -> None:
 
 
 def test_the_second_time_costs_no_tokens_and_is_verified_again(optimizer: PromptOptimizer) -> None:
-    prompt = "explain how a sundial shows the time of day"
+    prompt = "how does a sundial work"
     first = optimizer.optimize(prompt)
     second = PromptOptimizer.from_pretrained(engine=LlamaCpp()).optimize(prompt)
     assert first.changed

@@ -22,9 +22,9 @@ def bpo(*arguments: str, stdin: str = "", env: dict[str, str] | None = None) -> 
 
 
 def test_optimize_prints_the_text_and_nothing_else() -> None:
-    done = bpo("optimize", "tell me about the history of tea")
+    done = bpo("optimize", "how do volcanoes work")
     assert (done.returncode, done.stderr) == (0, "")
-    assert "tea" in done.stdout
+    assert "volcanoes" in done.stdout
     assert done.stdout.count("\n") == 1
 
 
@@ -52,7 +52,7 @@ def test_json_says_everything() -> None:
 
 
 def test_explain_shows_diff_reason_and_strategies() -> None:
-    done = bpo("optimize", "--explain", "tell me about the history of tea")
+    done = bpo("optimize", "--explain", "how do volcanoes work")
     assert "{+" in done.stdout
     assert "rewritten and verified" in done.stdout
 
@@ -62,7 +62,7 @@ def test_explain_says_why_a_prompt_was_left_alone() -> None:
 
 
 def test_messages_come_back_as_messages(tmp_path: Path) -> None:
-    chat = [{"role": "system", "content": "Be brief."}, {"role": "user", "content": "tell me about the history of tea"}]
+    chat = [{"role": "system", "content": "Be brief."}, {"role": "user", "content": "how do volcanoes work"}]
     (tmp_path / "chat.json").write_text(json.dumps(chat), encoding="utf-8")
     record = json.loads(bpo("optimize", "--json", "--messages", str(tmp_path / "chat.json")).stdout)
     assert record["messages"][0] == chat[0]
@@ -143,9 +143,9 @@ def test_doctor_passes_here_and_fails_on_a_damaged_file(tmp_path: Path) -> None:
 
 def test_a_cache_that_cannot_be_written_does_not_matter(tmp_path: Path) -> None:
     (tmp_path / "occupied").write_text("a file where the cache folder should be", encoding="utf-8")
-    done = bpo("optimize", "tell me about the history of tea", env={"XDG_CACHE_HOME": str(tmp_path / "occupied")})
+    done = bpo("optimize", "how do volcanoes work", env={"XDG_CACHE_HOME": str(tmp_path / "occupied")})
     assert done.returncode == 0
-    assert done.stdout.startswith("Tell me about the history of tea")
+    assert done.stdout.startswith("how do volcanoes work")
     assert "using the adapter as it is, which is slower" in done.stderr
 
 

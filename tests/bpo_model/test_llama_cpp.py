@@ -48,6 +48,28 @@ def test_careful_tokenization_gives_the_tokens_of_the_plain_string(engine: Llama
     assert whole == [token for text, special in parts for token in engine.tokenize(text, special=special)]
 
 
+def test_the_reply_goes_on_from_the_start_that_is_given(engine: LlamaCppEngine) -> None:
+    start = "tell me about tea. Name"
+    (text,) = texts(engine.generate([Request(RenderedPrompt(BEFORE, "tell me about tea", AFTER, start), 24)]))
+    assert text.startswith(start)
+    assert len(text) > len(start)
+
+
+def test_a_bias_keeps_the_model_from_ending(engine: LlamaCppEngine) -> None:
+    (end,) = engine.tokenize("<|im_end|>", special=True)
+    never, at_once = engine.generate([request("tea", 40, end_bias=(end, bias)) for bias in (-100.0, 100.0)])  # type: ignore[arg-type]
+    assert isinstance(never, Candidate)
+    assert never.finish == "length"
+    assert texts([at_once]) == [""]
+
+
+def test_special_tokens_in_the_start_of_the_reply_are_plain_text_too(engine: LlamaCppEngine) -> None:
+    (end,) = engine.tokenize("<|im_end|>", special=True)
+    ids = engine._prompt(RenderedPrompt(BEFORE, "say <|im_end|>", AFTER, "say <|im_end|>."))
+    assert isinstance(ids, list)
+    assert ids.count(end) == (BEFORE + AFTER).count("<|im_end|>")
+
+
 def test_greedy_generation_repeats_itself(engine: LlamaCppEngine) -> None:
     first, second = engine.generate([request("tell me about tea")]), engine.generate([request("tell me about tea")])
     assert texts(first) == texts(second)

@@ -126,9 +126,15 @@ def test_sixteen_concurrent_requests_get_their_own_results(url: str, connect: Co
     )
     engine = connect(url)
     with ThreadPoolExecutor(16) as pool:
-        results = pool.map(lambda topic: engine.generate([request(f"write about {topic}", 10)])[0], topics)
-    texts = [candidate(result).text.lower() for result in results]
+        results = pool.map(lambda topic: engine.generate([said_twice(topic)])[0], topics)
+    texts = [candidate(result).text.removeprefix(said_twice(topic).prompt.reply).lower()
+             for topic, result in zip(topics, results, strict=True)]  # fmt: skip
     assert [topic for topic, text in zip(topics, texts, strict=True) if topic[:4] in text] == topics
+
+
+def said_twice(topic: str) -> Request:
+    """A request whose answer can only be the topic."""
+    return Request(TEMPLATE.render(f"write about {topic}", f"The topic is {topic}. I say it again, the topic is"), 10)
 
 
 def test_a_wrong_key_is_named_and_not_shown(url: str, connect: Connect, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -638,6 +644,22 @@ def test_the_authors_template_becomes_one_message() -> None:
 def test_a_template_that_is_no_two_messages_cannot_go_to_chat(serve: Serve, connect: Connect, template: str) -> None:
     stub = serve(lambda *_: (200, {}, reply()))
     asked = Request(Template(template).render("tea"), 5)
+    assert 'route="completions"' in failure(connect(stub.url, route="chat").generate([asked]))
+    assert stub.bodies == []
+
+
+def test_the_reply_goes_on_from_the_start_that_is_given(serve: Serve, connect: Connect) -> None:
+    stub = serve(lambda *_: (200, {}, reply(" Name three.")))
+    asked = Request(TEMPLATE.render("tea", "tea."), 5, end_bias=(2, -1.0))
+    (result,) = connect(stub.url).generate([asked])
+    assert candidate(result).text == "tea. Name three."
+    assert stub.bodies[0]["prompt"] == str(TEMPLATE.render("tea")) + "tea."
+    assert stub.bodies[0]["logit_bias"] == {"2": -1.0}
+
+
+def test_chat_messages_cannot_hold_the_start_of_a_reply(serve: Serve, connect: Connect) -> None:
+    stub = serve(lambda *_: (200, {}, reply()))
+    asked = Request(TEMPLATE.render("tea", "tea."), 5)
     assert 'route="completions"' in failure(connect(stub.url, route="chat").generate([asked]))
     assert stub.bodies == []
 

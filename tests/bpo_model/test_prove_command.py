@@ -49,8 +49,8 @@ def test_an_interruption_waits_for_the_calls_on_their_way_and_for_no_other(endpo
 def command(endpoint: Endpoint, folder: Path, *more: str) -> list[str]:
     """Arguments for the real command, on prompts that the embedded optimizer rewrites."""
     file = folder / "prompts.jsonl"
-    topics = ("tea", "bees", "glass", "salt")
-    file.write_text("".join(json.dumps(f"tell me about the history of {one}") + "\n" for one in topics), "utf-8")
+    topics = ("bread", "paper", "glass", "salt")
+    file.write_text("".join(json.dumps(f"how is {one} made") + "\n" for one in topics), "utf-8")
     places = ["--target-url", endpoint.url, "--judge-url", endpoint.url, "--out", str(folder / "run")]
     return ["prove", str(file), *places, "--target-model", "target", "--judge-model", "judge", *more]
 

@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 from bpo_model.checkpoint import load_checkpoint
 from bpo_model.cli import app
 
-PROMPTS = ("tell me about the history of tea", "hello")
+PROMPTS = ("how do volcanoes work", "hello")
 """The second one is small talk and left alone."""
 ANY = r'root ::= "[[A]]" | "[[B]]" | "[[C]]"'
 """llama.cpp holds the judge to a verdict; what it says is its own."""

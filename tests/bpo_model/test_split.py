@@ -144,6 +144,7 @@ LABELLED = [
 ]
 
 UNCLEAR = {
+    "heading above a letter": "NORTH STREET CHOIR\nTo all singers\n\nDear all,\n\nWe meet at eight now.\n\nMax",
     "labelled examples": "Question: Who painted it?\nAnswer: Vermeer\nQuestion: Who framed it?\nAnswer:",
     "word pairs": "English: cat\nDutch: kat\nEnglish: dog\nDutch:",
     "poem alone": POEM,
@@ -256,6 +257,19 @@ def test_the_line_with_the_label_is_the_instruction(before: str, instruction: st
     parts = split(before + instruction + after)
     assert (parts.before, parts.instruction, parts.after) == (before, instruction, after)
     assert parts.clear
+
+
+@pytest.mark.parametrize(
+    ("text", "instruction"),
+    [
+        ("a=1 b=2 msg=set it to low\nc=3 d=4\n\nWhich line is worse? Say why.", "Which line is worse? Say why."),
+        ("see [url=https://a.example/?p=1]here[/url]\n\nName the first tag above.", "Name the first tag above."),
+        ("Name: Lee, A.\n2001-2003 cook\n\nturn it into a profile", "turn it into a profile"),
+        ("what happened here?\nT+00:01 ALFA: you are go for it.\nT+00:02 BRAVO: go", "what happened here?"),
+    ],
+)
+def test_data_that_looks_like_a_request_stays_data(text: str, instruction: str) -> None:
+    assert split(text).instruction == instruction
 
 
 @pytest.mark.parametrize("text", UNCLEAR.values(), ids=UNCLEAR)

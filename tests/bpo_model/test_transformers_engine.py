@@ -227,6 +227,28 @@ def test_careful_tokens_of_harmless_text_are_those_of_the_whole_string(
     assert encoder.encode(RenderedPrompt(before, text, after)) == encoder._begin + whole
 
 
+def test_the_reply_goes_on_from_the_start_that_is_given(engine: TransformersEngine) -> None:
+    start = "tell me about tea. Name"
+    whole, given = engine.generate([request("tea", 8), Request(RenderedPrompt(BEFORE, "tea", AFTER, start), 8)])
+    assert isinstance(whole, Candidate)
+    assert isinstance(given, Candidate)
+    assert given.text.startswith(start)
+    assert given.prompt_tokens > whole.prompt_tokens
+    hostile = engine._encoder.encode(RenderedPrompt(BEFORE, "</s>", AFTER, "</s>"))
+    assert hostile[-len(engine._encoder._plain("</s>")) :] == engine._encoder._plain("</s>")
+
+
+def test_each_row_has_its_own_bias_against_its_end(engine: TransformersEngine) -> None:
+    end = engine._eos[0]
+    biased = [dataclasses.replace(request("tea", 12), end_bias=bias) for bias in ((end, -100.0), None, (end, 100.0))]
+    never, plain, at_once = engine.generate(biased)
+    assert isinstance(never, Candidate)
+    assert never.finish == "length"
+    assert isinstance(at_once, Candidate)
+    assert at_once.text == ""
+    assert plain == engine.generate([request("tea", 12)])[0]
+
+
 def test_a_text_begins_with_bos_once_where_the_tokenizer_does_so() -> None:
     llama, byte = PromptEncoder(llama_tokenizer()), PromptEncoder(byte_tokenizer())
     ids = [llama.encode(RenderedPrompt(before, text, "")) for before in ("", "<s>") for text in ("tea", "</s>")]

@@ -37,9 +37,9 @@ def test_the_command_serves_says_where_and_ends_with_ctrl_c(tmp_path: Path) -> N
     assert f"stored in {tmp_path / 'f.jsonl'}" in said
     about = httpx.get(f"{url}api/about").json()
     assert (about["model"], about["llm"]) == ("bpo-smollm2-135m", None)
-    prompt = {"prompt": "tell me about the history of tea"}
+    prompt = {"prompt": "how do volcanoes work"}
     rewritten = httpx.post(f"{url}api/rewrite", json=prompt, headers={"origin": url.rstrip("/")}).json()
-    assert (rewritten["changed"], "tea" in rewritten["text"]) == (True, True)
+    assert (rewritten["changed"], "volcanoes" in rewritten["text"]) == (True, True)
     taken = subprocess.run(
         [*BPO, "ui", "--no-open", "--port", url.strip("/").rpartition(":")[2]],
         capture_output=True,

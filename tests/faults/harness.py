@@ -5,11 +5,12 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from bpo_model import OptimizedPrompt, Prompt, PromptOptimizer, Reason
-from bpo_model.checkpoint import Checkpoint
+from bpo_model.checkpoint import Checkpoint, load_checkpoint
+from bpo_model.config import Options
 from bpo_model.engines.base import Candidate, Request, never
 from bpo_model.messages import find_target
 
@@ -61,8 +62,10 @@ class FaultySettings:
 
 
 def optimizer_of(engine: Any, **options: Any) -> PromptOptimizer:
-    """The real pipeline around an engine, without the opinions of the gate."""
-    return PromptOptimizer.from_pretrained(engine=engine, **({"rewrite": "always"} | options))
+    """The real pipeline around an engine that writes whole replies, without the opinions of the gate."""
+    checkpoint = replace(load_checkpoint(), prefill=None)
+    cache = options.pop("cache", "memory")
+    return PromptOptimizer(engine, checkpoint, Options(**({"rewrite": "always"} | options)), cache=cache)
 
 
 def only_for(word: str, fault: Fault) -> Fault:

@@ -158,9 +158,10 @@ def test_the_optimizer_learns_from_an_exported_file(
 
     monkeypatch.chdir(RECIPES.parents[1])
     common = ["--base", str(tiny_base), "--data", str(exported), "--bf16", "false", "--logging_steps", "1"]
+    whole = ["--keep_and_add", "false"]
     steps = ["--max_steps", "4", "--per_device_train_batch_size", "2", "--save_steps", "4"]
     first, second = tmp_path / "first", tmp_path / "second"
-    sft(["--config", str(RECIPES / "lora-cpu.yaml"), "--output_dir", str(first), *common, *steps])
+    sft(["--config", str(RECIPES / "lora-cpu.yaml"), "--output_dir", str(first), *common, *whole, *steps])
     losses = json.loads((first / "manifest.json").read_text(encoding="utf-8"))["results"]
     assert losses["val_loss_after"]["nats_per_token"] < losses["val_loss_before"]["nats_per_token"]
     file = exported / "preferences.jsonl"

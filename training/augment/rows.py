@@ -14,7 +14,7 @@ from training.align.rows import is_held_out
 from training.augment.arms import CONTROL, ORIGINAL, RECONSTRUCTED
 from training.data.teaching.request import stable_hash
 from training.data.verify import verify
-from training.encode import token_count
+from training.encode import encode
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +78,7 @@ def _reason(id: str, arms: Mapping[str, Mapping[str, Any]], tokenizer: PreTraine
     special = {*tokenizer.all_special_tokens, *tokenizer.added_tokens_encoder}
     if any(token in row["prompt"] + row["response"] for row in rows for token in special):
         return "special_token"
-    return "too_long" if any(token_count(_turns(row), tokenizer) > most for row in rows) else ""
+    return "too_long" if any(len(encode(_turns(row), tokenizer)["input_ids"]) > most for row in rows) else ""
 
 
 def _turns(row: Mapping[str, str]) -> dict[str, Any]:

@@ -9,7 +9,7 @@ The reference is the optimizer it starts from. Writes the same folder as trainin
 import json
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,7 @@ from transformers import set_seed
 from trl import DPOConfig, DPOTrainer, TrlParser
 
 from bpo_model.base_file import file_sha256
+from bpo_model.checkpoint import load_checkpoint
 from training.base import load_base
 from training.config import OptimizerArguments
 from training.encode import chat
@@ -48,6 +49,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def train(args: SecondArguments, config: DPOConfig) -> dict[str, Any]:
     """Run the second round and return its manifest."""
+    start = load_checkpoint(args.start).prefill
+    args = replace(args, keep_and_add=bool(start), end_bias=start.end_bias if start else 0.0)
     out, base = Path(config.output_dir), args.base or str(embedded_base())
     now = settings(args, config, base)
     same_run(out, now)

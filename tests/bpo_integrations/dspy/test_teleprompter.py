@@ -221,7 +221,7 @@ def test_only_the_components_in_question_are_proposed(fake: FakeOptimizer) -> No
 
 
 def test_the_real_optimizer_compiles_a_program(optimizer: Any) -> None:
-    task = "explain how the answer was found"
+    task = "plan a birthday party"
     program = BPOTeleprompter(optimizer).compile(dspy.Predict(dspy.Signature("question -> answer", task)))
     assert program.signature.instructions == optimizer.optimize(task).text != task
     proposed = BPOInstructionProposer(optimizer)({"p": task}, {}, ["p"])["p"]

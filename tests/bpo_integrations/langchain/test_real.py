@@ -17,7 +17,7 @@ from bpo_integrations.langchain import BPORunnable
 langchain_openai = pytest.importorskip("langchain_openai")
 
 ASKS = [
-    "tell me about the history of tea",
+    "how do volcanoes work",
     "how do i grow tomatoes on a balcony",
     "best laptop under $800 for college",
     "write a poem about rain",
@@ -46,7 +46,7 @@ def test_the_model_gets_the_rewrite_and_answers(chain: Any) -> None:
     assert step.outputs
     rewritten = step.outputs["output"].messages[-1].content
     assert rewritten != ASKS[0]
-    assert "tea" in rewritten
+    assert rewritten.startswith(ASKS[0])
     assert rewritten in str(llm.inputs)
     assert answer.strip()
 

@@ -230,6 +230,7 @@ def test_quote_kept_word_for_word_passes(original: str, candidate: str) -> None:
     ("original", "candidate"),
     [
         ('explain "carpe diem"', "Explain seize the day"),
+        ("is it 'seperate' or 'separate'? be brief", "Is it 'seperate' or 'separate?' Be brief."),
         ('translate "good morning" into thai', 'Translate "good evening" into Thai.'),
         ("what does 'force majeure' mean", "What does 'act of god' mean?"),
         ('why does my log say "disk full"', "Why does my log complain?"),

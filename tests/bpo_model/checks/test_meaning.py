@@ -170,6 +170,7 @@ def test_content_in_another_form_passes(original: str, candidate: str) -> None:
         known(
             "price of a house in the desert", "What is the price of a house for dessert?", "one letter counts as typo"
         ),
+        ("he drank maybe 2 cups, is that bad", "He drank 2 cups. Is that bad?"),
     ],
 )
 def test_lost_content_is_a_violation(original: str, candidate: str) -> None:

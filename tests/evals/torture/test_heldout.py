@@ -16,7 +16,7 @@ from evals.torture.cases import CASES, Case, load_cases
 from evals.torture.checks import CHECKS, violations
 
 HELD, FIRST = load_cases(HELDOUT), load_cases(CASES)
-LEAST = 150
+LEAST = 300
 LEAST_OF_A_KIND = 8
 COMMON_WORDS = 0.4
 """Share of the words of two prompts, as sets, from which they are called near copies; the closest have 0.32."""
@@ -54,10 +54,10 @@ def close(one: tuple[frozenset[str], frozenset[tuple[str, ...]]],
     return alike(one[0], other[0], COMMON_WORDS) or alike(one[1], other[1], COMMON_TRIPLES)
 
 
-def test_the_set_is_large_and_of_kinds_of_the_first() -> None:
+def test_the_set_is_large_and_has_every_kind_of_the_first() -> None:
     counts = {kind: sum(case.kind == kind for case in HELD) for kind in {case.kind for case in HELD}}
     assert len(HELD) >= LEAST
-    assert set(counts) <= {case.kind for case in FIRST}
+    assert set(counts) == {case.kind for case in FIRST}
     assert {kind: count for kind, count in counts.items() if count < LEAST_OF_A_KIND} == {}
 
 
