@@ -22,6 +22,8 @@ logger = logging.getLogger(__name__)
 ENTRIES = 100_000
 """Candidates kept on disk, the newest used ones; about 40 MB."""
 PRUNE_EVERY = 512
+LOCKED_S = 1.0
+"""Seconds that a read or a write waits for another process."""
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS candidates (key BLOB PRIMARY KEY, text TEXT, finish TEXT, used REAL) WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS by_use ON candidates (used);
@@ -93,11 +95,24 @@ class DiskStore:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             os.close(os.open(self.path, os.O_RDWR | os.O_CREAT, 0o600))
             # Autocommit: every write is whole by itself. The lock makes sharing between threads safe.
-            self._connection = sqlite3.connect(self.path, timeout=1.0, isolation_level=None, check_same_thread=False)
-            self._connection.execute("PRAGMA journal_mode=WAL")
-            self._connection.execute("PRAGMA synchronous=NORMAL")
-            self._connection.executescript(_SCHEMA)
+            connection = sqlite3.connect(self.path, timeout=LOCKED_S, isolation_level=None, check_same_thread=False)
+            try:
+                _set_up(connection)
+            except BaseException:
+                connection.close()  # one that is half set up would never be set up
+                raise
+            self._connection = connection
         return self._connection
+
+
+def _set_up(connection: sqlite3.Connection) -> None:
+    """Journal and table."""
+    # Where two processes switch the journal of a new file at once, SQLite refuses one without any wait. The other
+    # switches it for both.
+    with contextlib.suppress(sqlite3.OperationalError):
+        connection.execute("PRAGMA journal_mode=WAL")
+    connection.execute("PRAGMA synchronous=NORMAL")
+    connection.executescript(_SCHEMA)
 
 
 @contextlib.contextmanager

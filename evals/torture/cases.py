@@ -23,7 +23,7 @@ class Case:
     """A prompt, and what must be true of every rewrite of it."""
 
     id: str
-    """The kind and two digits, such as `urls/07`."""
+    """The kind and two or three digits, such as `urls/07`."""
     kind: str
     """The file's name."""
     prompt: str
@@ -87,8 +87,8 @@ def _parse(line: bytes, kind: str) -> Case:
 
 
 _FIELD_RULES: tuple[tuple[str, Callable[[Any, str], bool], str], ...] = (
-    ("id", lambda id, kind: isinstance(id, str) and bool(re.fullmatch(rf"{re.escape(kind)}/[0-9]{{2}}", id)),
-     "the file's name, a slash and two digits"),
+    ("id", lambda id, kind: isinstance(id, str) and bool(re.fullmatch(rf"{re.escape(kind)}/[0-9]{{2,3}}", id)),
+     "the file's name, a slash and two or three digits"),
     ("prompt", lambda prompt, _: _text(prompt), "text"),
     ("why", lambda why, _: _text(why), "text"),
     ("changeable", lambda flag, _: isinstance(flag, bool), "true or false"),

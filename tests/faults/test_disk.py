@@ -7,7 +7,9 @@ import shutil
 import sqlite3
 import subprocess
 import sys
+import threading
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -185,6 +187,21 @@ def test_a_file_that_another_process_has_locked_costs_time_and_no_deadline(folde
         assert_untouched([PROMPT], [result], Reason.DEADLINE)
         other.execute("ROLLBACK")
     assert_served(optimizer, "lake")
+
+
+def test_many_may_open_a_new_file_at_the_same_moment(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    for attempt in range(30):  # without care, every third attempt or so finds the file locked
+        stores = [DiskStore(tmp_path / f"{attempt}.sqlite3") for _ in range(4)]
+        start = threading.Barrier(len(stores))
+
+        def use(store: DiskStore, start: threading.Barrier = start) -> None:
+            start.wait()
+            store.write(b"key", "text", "stop")
+            store._connection.close()  # type: ignore[union-attr]  # only this thread used it
+
+        with ThreadPoolExecutor(len(stores)) as pool:
+            list(pool.map(use, stores))
+    assert caplog.messages == []
 
 
 def test_two_processes_share_a_file_at_the_same_time(folder: Path) -> None:
