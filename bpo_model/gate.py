@@ -10,6 +10,7 @@ from collections.abc import Callable
 
 from bpo_model.checks.form import unsupported_characters
 from bpo_model.config import GatePolicy
+from bpo_model.follow_up import refers_back
 from bpo_model.language import speaks
 from bpo_model.request import asks, sentences, words
 from bpo_model.schema import Reason
@@ -32,7 +33,7 @@ _COMMAND = re.compile(
     r"|(?:brew|apt|apt-get|yum|dnf|conda|npm|pip|yarn|cargo|go|gem) (?:install|run|build|test|update|add)\b)"
 )
 _PROSE_IN_COMMAND = re.compile(
-    r"\b(?:why|how|what|then|please|explain|does|is|not|doesn't|i|my|this|and|but|for|undo|msg|message)\b",
+    r"(?<![-/.])\b(?:why|how|what|then|please|explain|does|is|not|doesn't|i|my|this|and|but|for|undo|msg|message)\b",
     re.IGNORECASE,
 )
 _FENCED_ONLY = re.compile(r"\s*(```|~~~).*\1\s*", re.DOTALL)
@@ -43,39 +44,12 @@ _CODE_LINE = re.compile(
 )
 _URL_ONLY = re.compile(r"^\s*(?:https?://|www\.)\S+\s*$|^\s*[\w.+-]+@[\w-]+\.[\w.]+\s*$|^\s*(?:~|\.)?/[\w./-]+\s*$")
 _BARE = re.compile(r"\s*[{<\[$%]+[\w .]+[}>\]%]+\s*|\s*You are an? [\w -]{1,60}[.!]?\s*")
+_MOVE = re.compile(
+    r"(?i)\s*I (?:attack|climb|close|cut|draw|drink|drop|enter|follow|grab|hide|jump|kick|knock|leave|look|nod|open|pick|pull|push|put|say"
+    r"|show|shrug|sit|smile|stand|swing|take|throw|turn|walk|whisper)\b"
+)
+"""A move in a running game or role-play."""
 _JSON_ONLY = re.compile(r"^\s*(?:\{.*\}|\[.*\]|<\w[^>]*>.*</\w+>|<\?xml.*>)\s*$", re.DOTALL)
-_FOLLOW_UP = re.compile(
-    r"^\W*(?:(?:wait|hang on|hold on|actually|ok|okay|yes|no|great|thanks|please|now|then|and|but|also|so|can you|could you|hmm|well)\b[\s,!.]*){0,3}(?:"
-    r"(?:make|keep|write|say|do|put|try|turn|change|rewrite|redo|translate|shorten|expand|explain|simplify|fix|summari[sz]e|convert|repeat|continue|format|add)"
-    r"\s+(?:it|that|this|them|those|these)\b(?!\s+\w+(?:ing\b|['’]s\b))"
-    r"|(?:go|come) back to (?:the|your)\b|undo\b|revert (?:to )?(?:it|that|this|the (?:first|second|third|last|previous|old))\b"
-    r"|(?:a bit |much |even |way |less |more )?(?:shorter|longer|simpler|better|funnier|formal|casual|detailed|concise|again|bigger|smaller)\b"
-    r"(?:[\s,]*please|[\s,]+(?:and|but)\s+(?:drop|cut|remove|leave|keep|add|with|without|no)\b.{0,60})?\W*$"
-    r"|(?:the other|not that|the same|same)(?: one)?\W*$|i mean(?:t)?\b|(?:the )?same (?:but|for|with|in|as before)\b"
-    r"|(?:what|how) about (?:\w+ ?){1,2}\W*$|who asked (?:you|u)\W*$|(?:continue|go on|keep going|more|again|another(?: one)?|one more|next|elaborate|why(?: not)?|how so|really|and then|what else|anything else|like what|such as)\W*$"
-    r")",
-    re.IGNORECASE,
-)
-_FRAGMENT = re.compile(
-    r"^\W*(?:and|but|what about|how about|or|same|also)\s+(?:in|for|with|without|no|the|a|if|on|at|now|as|to|why|how)\b",
-    re.IGNORECASE,
-)
-_PICK = re.compile(
-    r"^\W*(?:option |number )?(?:[A-Ea-e]|\d{1,2})(?:\s*(?:,|and|or|&)\s*(?:[A-Ea-e]|\d{1,2}))*\s*"
-    r"(?:$|[,;]?\s*(?:because|but not|not|please|pls|i think)\b)"
-)
-"""Chooses from what an earlier turn offered: "B, because it is cheaper", "3 and 5, not 4"."""
-_CORRECTION = re.compile(
-    r"(?i)^\W*(?:(?:no,? )?i meant|nvm|never ?mind|(?:ok|okay|yes|no),? but)\b|\b(?:what|as|like) (?:u|you) (?:just )?(?:said|wrote|told me)\b"
-)
-"""Points at an earlier turn, even where nobody passes it on."""
-MAX_FOLLOW_UP_WORDS, MAX_FRAGMENT_WORDS = 8, 4
-"""Longer texts carry enough content of their own, unless there are earlier turns to point at."""
-_POINTS_BACK = re.compile(
-    r"\b(?:it|its|that|this|these|those|they|them|their|he|him|his|she|her|the (?:first|second|third|last|previous|other|same|former|latter|above)|above"
-    r"|you (?:said|wrote|mentioned|gave)|your (?:answer|reply|last|previous|list|code|suggestion)|instead|again|another|more|ones?)\b",
-    re.IGNORECASE,
-)
 _OPTION = re.compile(r"(?:^|\s|\n)\(?(?:[A-Ea-e]|[ivx]{1,3}|[1-5])[.):]\s+\S|^[ \t]*\[ ?\]\s", re.MULTILINE)
 _RENDERED = re.compile(
     r"<\|(?:start_header_id|end_header_id|eot_id|im_start|im_end|system|user|assistant|end)\|>|\[/?INST\]"
@@ -157,16 +131,7 @@ def is_small_talk(text: str, parts: Split, policy: GatePolicy, has_history: bool
 
 def is_follow_up(text: str, parts: Split, policy: GatePolicy, has_history: bool) -> bool:
     """Refers to earlier turns: "make it shorter", "and in French?"; after turns, any short text that points back."""
-    count = len(words(text))
-    if count > 25 or parts.context.strip() or ":" in text:
-        return False
-    if has_history and (_POINTS_BACK.search(text) or _FOLLOW_UP.match(text) or _FRAGMENT.match(text) or count < 4):
-        return True
-    if _CORRECTION.search(text) or (count <= MAX_FOLLOW_UP_WORDS and _PICK.match(text)):
-        return True
-    if count <= MAX_FRAGMENT_WORDS and _FRAGMENT.match(text):
-        return True
-    return count <= MAX_FOLLOW_UP_WORDS and bool(_FOLLOW_UP.match(text))
+    return not parts.context.strip() and refers_back(text, has_history=has_history)
 
 
 def is_other_language(text: str, parts: Split, policy: GatePolicy, has_history: bool) -> bool:
@@ -178,6 +143,8 @@ def is_not_a_request(text: str, parts: Split, policy: GatePolicy, has_history: b
     """Only code, data, a command, a link, a fragment, a word that asks nothing, or a template variable."""
     if sum(word.isalpha() for word in words(text)) <= 1 and not asks(text):
         return True  # "asdf", "Chapter 9.": what it wants the model could only make up
+    if _MOVE.match(text) and not asks(text):
+        return True
     longest = max(map(len, words(parts.instruction)), default=0)
     if longest < 2 or any(only.fullmatch(text) for only in (_URL_ONLY, _JSON_ONLY, _FENCED_ONLY, _BARE)):
         return True

@@ -66,13 +66,18 @@ def detect(text: str) -> str:
     hits = {code: len(words & known) for code, known in function_words().items()}
     best = max(hits, key=lambda code: (hits[code], code == "en"))
     if best == "en":
-        return "en" if hits["en"] else _unknown(words)
+        return _unknown(words) if _one_by_chance(words, hits["en"]) else "en"
     telling = (
         any(len(word) + (not word.isascii()) >= TELLING_LETTERS for word in words & function_words()[best])
         and not hits["en"]
     )
     long = hits[best] and not hits["en"] and len(words) >= LONG_WITHOUT_ENGLISH
     return best if hits[best] >= 2 or telling or long else _unknown(words)
+
+
+def _one_by_chance(words: set[str], english: int) -> bool:
+    """No English word, or but one, such as Lithuanian `be`, among three with letters that English does not have."""
+    return not english or (english == 1 and sum(not _OTHER_LETTERS.isdisjoint(word) for word in words) >= 3)
 
 
 def _unknown(words: set[str]) -> str:

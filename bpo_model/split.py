@@ -36,6 +36,7 @@ _POINTS_TO_CONTEXT = re.compile(r":\s*$|\b(?:following|below|given|attached|past
 _LABEL = re.compile(
     r"^[ \t]*(?:user |my |the )?(?:question|query|task|instruction|request)[ \t]*:[ \t]*(?=\S)", re.I | re.M
 )
+_ANSWERED = re.compile(r"\n[ \t]*(?:answer|reply|response|output)[ \t]*:[ \t]*\S", re.IGNORECASE)
 _SPEAKER = re.compile(r"[ \t]*[A-Z][\w ]{0,20}:")
 _SPOKEN = re.compile(r"[ \t]*(\[?(?:T[+-])?\d{1,2}[:.]\d{2}\S{0,12}[ \t]+)?([A-Z]\w{0,15})(?: [A-Z]\w{0,15})?:\s")
 """A line of a chat or a transcript: `10:02 Noor: ...`, `HR: ...`."""
@@ -50,10 +51,12 @@ _QUESTION_LABEL = re.compile(
     r"^\s*(?:Name|Address|Order|Date|Report|Contact|Place|State|Title|Record|Note):\s|^\s*[QA]\d{0,2}[.:)]?\s+[A-Z]|^\s{2,}[A-Z]\w{2,20}:\s"
 )
 _SEMICOLONS = re.compile(r"\s*[^\s;]{1,80}(?:;[^;\n]{0,200}){2,50}\s*")
+_CELL = r"[^\s|]+(?: [^\s|]+){0,3}"
+_CELLS = re.compile(rf"\s*{_CELL}(?: \|(?: {_CELL})?)+\s*")
 _FENCE = re.compile(r"^[ \t]*(?:```|~~~)")
 _INLINE = re.compile(r"^([^:\n\"“`{}\[\]<>]{3,240}?:)[ \t]+(\S.*)$", re.DOTALL)
 _CODE = re.compile(
-    r"^\s{4,}\S|[{};]\s*$|^\s*(?:at|File|import|from|def|class|function|const|let|var|return|SELECT|CREATE|ALTER|EXPLAIN|GET|POST)\s|^\s*\[?\d{1,4}[:/-]\d{1,2}[:/-]|\b(?:INFO|WARN|ERROR|DEBUG)\b|\w\(['\"]"
+    r"^\s{4,}\S|[{};]\s*$|^\s*(?:at|File|import|from|def|class|function|const|let|var|return|SELECT|CREATE|ALTER|EXPLAIN|GET|POST)\s|^\s*\[?\d{1,4}[:/-]\d{1,2}[:/-]|\b(?:INFO|WARN|ERROR|DEBUG)\b|ERR!|\w\(['\"]"
     r"|\w\([^)\n]{0,80}\)|\s=\s|\t|\b\w{1,30}=\S{1,80}\s+\w{1,30}="
 )
 _DATA = re.compile(
@@ -109,7 +112,10 @@ def _instruction_span(body: str) -> tuple[int, int, bool]:
     """(start, end, clear) of the instruction within a prompt without outer white space."""
     labels = list(_LABEL.finditer(body))
     if len(labels) == 1 and "\n" in body:
-        return labels[0].end(), _line_end(body, labels[0].end()), True
+        end = _line_end(body, labels[0].end())
+        if labels[0].start() and _ANSWERED.match(body, end):
+            return _from_lines(body)  # both are there to be judged
+        return labels[0].end(), end, True
     if "\n" not in body:
         return 0, _inline_head(body), True
     if len(labels) > 1 or _is_transcript(body):
@@ -208,10 +214,10 @@ def _is_data(line: str) -> bool:
 
 
 def _is_table_row(line: str) -> bool:
-    """Whether a line looks like a row of values: several commas and no end of a sentence, or semicolons."""
+    """Whether a line looks like a row of values: several commas and no end of a sentence, semicolons, or short cells and bars."""
     commas = line.count(",") >= MIN_ROW_COMMAS and not line.rstrip().endswith((".", "!", ":"))
     commas = commas and len(line.partition(",")[0].split()) <= MAX_CELL_WORDS
-    return commas or bool(_SEMICOLONS.fullmatch(line))
+    return commas or bool(_SEMICOLONS.fullmatch(line) or _CELLS.fullmatch(line))
 
 
 def _fenced(lines: list[str]) -> list[bool]:

@@ -67,6 +67,7 @@ STOPPED: dict[Reason, list[str]] = {
     Reason.FOLLOW_UP: [
         "nvm found it, was in the other jacket",
         "ok but how long does that take",
+        "n, but thanks for the map",
         "What about Friday?",
         "who asked you",
         "make it shorter",
@@ -113,6 +114,7 @@ STOPPED: dict[Reason, list[str]] = {
         "hur lagar man en god soppa?",
         "Türkiye'nin başkenti neresidir?",
         "làm thế nào để nấu phở?",
+        "Pažymėk būdvardžius ir paaiškink šį sakinį be klaidų",
     ],
     Reason.NOT_A_REQUEST: [
         "((x*)*y+)*",
@@ -126,6 +128,8 @@ STOPPED: dict[Reason, list[str]] = {
         "docker ps -a",
         "npm install",
         "sudo apt update",
+        "ssh -i key.pem -p 22 admin@192.0.2.7",
+        "I open the cellar door, slowly.",
         "$ ls -la",
         "curl https://example.org",
         "SELECT name FROM users",
@@ -651,3 +655,11 @@ def test_fenced_code_alone_is_not_a_request() -> None:
 
 def test_a_request_to_translate_a_foreign_question_goes_on() -> None:
     assert reason_for("Translate this into English.\n\nWie koche ich ein weiches Ei?") is None
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["ssh says my key is refused, why", "I open a bakery in May. What do I need?", "I cut sugar, what can I eat?"],
+)
+def test_a_question_that_begins_like_a_command_or_a_move_goes_on(text: str) -> None:
+    assert reason_for(text) is None
