@@ -219,7 +219,7 @@ WRONG: list[tuple[object, str]] = [
     ("[1]", "exactly the fields"),
     ("", "Expecting value"),
     ({**row(1), "note": 1}, "exactly the fields"),
-    (row(1, id="mine/1"), "two digits"),
+    (row(1, id="mine/1"), "two or three digits"),
     (row(1, id="other/01"), "the file's name"),
     (row(1, prompt=" "), "prompt must be text"),
     (row(1, why=None), "why must be text"),
