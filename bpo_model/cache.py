@@ -112,7 +112,8 @@ class ModelCache:
     def _key(self, request: Request) -> bytes:
         """Hash of everything that determines the candidate."""
         prompt = request.prompt
-        sampling = [request.max_tokens, request.temperature, request.top_p, request.seed, request.end_bias]
+        sampling = [request.max_tokens, request.temperature, request.top_p, request.seed, request.logit_bias]
+        sampling += [request.frequency_penalty]
         # ASCII escapes keep lone surrogates encodable.
         parts = json.dumps([self._model, prompt.before, prompt.text, prompt.after, prompt.reply, sampling])
         return hashlib.sha256(parts.encode("ascii")).digest()

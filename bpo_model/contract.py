@@ -9,7 +9,7 @@ Deterministic and without a model, so that anyone can run it on any rewrite, our
 
 from collections.abc import Callable
 
-from bpo_model.checks import content, demands, form, kept, names, negations, safety
+from bpo_model.checks import brevity, content, demands, form, kept, names, negations, safety
 from bpo_model.config import LengthBudget
 from bpo_model.schema import Violation
 from bpo_model.split import split
@@ -41,6 +41,7 @@ CHECKS: dict[str, Check] = {
         demands.length_invented,
         demands.opposites_kept,
         demands.format_kept,
+        brevity.stays_brief,
         demands.scope_kept,
         form.same_language,
         form.still_a_request,

@@ -5,14 +5,25 @@ the prompt as the start of its reply, it decides what to add and whether to add 
 """
 
 import re
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TypedDict
 
-from bpo_model.checks.safety import UNSAFE
+from bpo_model.checks.safety import UNSAFE, may_be_dangerous
 from bpo_model.request import QUESTION_OPENERS
 
+NEVER = -100.0
+"""Nats; no score is so high that it would outweigh them."""
 _OPEN_END = re.compile(r"[\w)\]\"'”’}%]$")
 _CODE_LIKE = re.compile(r"\S*[\w)][./@_\\=#]\w\S*$")
 """A last word that a full stop would change: an address, a path, an identifier, an expression."""
+
+
+class Sampling(TypedDict, total=False):
+    """Fields of a request."""
+
+    logit_bias: tuple[tuple[int, float], ...]
+    frequency_penalty: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,6 +35,18 @@ class Prefill:
     end_bias: float = 0.0
     """Added to its score (nats): adding nothing is one token, additions begin with many, so greedy decoding would
     leave most prompts as they are. Chosen on val.jsonl (training/LOG.md)."""
+    frequency_penalty: float = 0.0
+    """That of requests for what is to be added: without one, additions come back to the same word ("the year and the
+    year")."""
+    avoided: Mapping[str, int] = field(default_factory=dict)
+    """Words and the ids of their tokens (with a space in front) that are not written where nothing looks dangerous: the
+    contract would refuse them (`danger_invented`)."""
+
+    def sampling(self, instruction: str) -> Sampling:
+        """How requests for what is to be added to an instruction differ from others."""
+        avoided = () if may_be_dangerous(instruction) else self.avoided.values()
+        bias = (self.end_token, self.end_bias), *((token, NEVER) for token in avoided)
+        return {"logit_bias": bias, "frequency_penalty": self.frequency_penalty}
 
 
 def prefill(instruction: str) -> str:

@@ -46,7 +46,7 @@ def _one_iteration(
 def _requests(job: Job, checkpoint: Checkpoint, sampling: SamplingConfig, attempt: int) -> list[Request]:
     """Only the very first candidate uses the mode's own temperature; retries are drawn one by one."""
     start = prefill(job.instruction) if checkpoint.prefill else ""
-    end_bias = (checkpoint.prefill.end_token, checkpoint.prefill.end_bias) if checkpoint.prefill and start else None
+    steered = checkpoint.prefill.sampling(job.instruction) if checkpoint.prefill and start else {}
     return [
         Request(
             prompt=checkpoint.template.render(job.instruction, start),
@@ -54,7 +54,7 @@ def _requests(job: Job, checkpoint: Checkpoint, sampling: SamplingConfig, attemp
             temperature=sampling.temperature if number == 0 and attempt == 0 else sampling.retry_temperature,
             top_p=sampling.top_p,
             seed=sampling.seed + 1000 * attempt + number,
-            end_bias=end_bias,
+            **steered,
         )
         for number in range(sampling.candidates if attempt == 0 else 1)
     ]

@@ -33,6 +33,10 @@ class OptimizerArguments:
         default=0.0,
         metadata={"help": "nats added to the end token at run time; below 0 fewer prompts stay as they are"},
     )
+    frequency_penalty: float = field(
+        default=0.0,
+        metadata={"help": "taken from a token's score at run time for each time that it was just said"},
+    )
     noise: float = field(default=0.0, metadata={"help": "share of the rows that come again as a hasty user types"})
     four_bit: bool = field(default=False, metadata={"help": "keep the base in 4 bits under the adapter (QLoRA); CUDA"})
     processes: int = field(default=1, metadata={"help": "how many the launcher was told to start; else it is an error"})

@@ -21,6 +21,9 @@ from training.config import OptimizerArguments
 from training.encode import serving_template
 from training.gguf_adapter import convert_adapter
 
+AVOIDED = "legal legally legality illegal law laws danger dangers crime crimes criminal risks consequences".split()
+"""What the safety pairs teach, and no harmless prompt needs."""
+
 
 def embedded_base() -> Path:
     """The checked base file of the embedded default."""
@@ -46,7 +49,7 @@ def write_optimizer(
         convert_adapter(out, model.config, out / "adapter.gguf")
         files.append("adapter.gguf")
     template = serving_template(tokenizer, args.system, args.user)
-    prefill = Prefill(end_token=tokenizer.eos_token_id, end_bias=args.end_bias) if args.keep_and_add else None
+    prefill = _prefill(args, tokenizer) if args.keep_and_add else None
     if "adapter.gguf" in files:
         write_checkpoint(out, template.text, prefill)
     else:
@@ -68,6 +71,18 @@ def write_optimizer(
     write_text(out / CARD, model_card(manifest))
     write_text(out / "manifest.json", json.dumps(manifest, indent=2, ensure_ascii=False) + "\n")
     return manifest
+
+
+def _prefill(args: OptimizerArguments, tokenizer: PreTrainedTokenizerBase) -> Prefill:
+    """How replies are started; a word of several tokens is not avoided, since its first is part of others too."""
+    ids = {word: tokenizer.encode(f" {word}", add_special_tokens=False) for word in AVOIDED}
+    avoided = {word: tokens[0] for word, tokens in ids.items() if len(tokens) == 1}
+    return Prefill(
+        end_token=tokenizer.eos_token_id,
+        end_bias=args.end_bias,
+        frequency_penalty=args.frequency_penalty,
+        avoided=avoided,
+    )
 
 
 def write_checkpoint(folder: Path, template: str, prefill: Prefill | None = None) -> None:

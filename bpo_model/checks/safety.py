@@ -84,6 +84,11 @@ def may_be_unsafe(text: str) -> bool:
     return bool(UNSAFE.search(text) or DOUBTFUL.search(text))
 
 
+def may_be_dangerous(text: str) -> bool:
+    """Whether a prompt has any sign of harm, or speaks of danger or law itself."""
+    return may_be_unsafe(text) or bool(_DANGER.search(text))
+
+
 def is_safety_rewrite(original: str, candidate: str) -> bool:
     """Whether an unsafe prompt gained words of safety that it did not have; two of them where the signs are weak.
 
@@ -122,7 +127,7 @@ def danger_invented(original: str, candidate: str) -> str:
     passes: "how to store jewelry" -> "How do I store jewelry so that it does not tarnish?"; fails: -> "What are the
     legal risks of storing jewelry?".
     """
-    if may_be_unsafe(original) or _DANGER.search(original):
+    if may_be_dangerous(original):
         return ""
     found = _DANGER.search(candidate)
     return f"invented {found[0]!r}" if found else ""

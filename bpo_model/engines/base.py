@@ -7,6 +7,9 @@ from typing import Literal, Protocol, TypeAlias
 from bpo_model.errors import GenerationError
 from bpo_model.template import RenderedPrompt
 
+PENALIZED_TOKENS = 24
+"""Long enough for a sentence or two: what came earlier may come again."""
+
 
 @dataclass(frozen=True, slots=True)
 class Request:
@@ -18,8 +21,11 @@ class Request:
     """0 decodes greedily."""
     top_p: float = 1.0
     seed: int = 0
-    end_bias: tuple[int, float] | None = None
-    """(token id, nats that are added to its score at every step), for the token that ends a reply."""
+    logit_bias: tuple[tuple[int, float], ...] = ()
+    """(token id, nats that are added to its score at every step)."""
+    frequency_penalty: float = 0.0
+    """Nats taken from a token's score for each time that it stands among the last `PENALIZED_TOKENS`, the request's
+    included. Servers behind the `openai` engine count over the whole reply instead."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,7 @@ from queue import LifoQueue
 from typing import Any
 
 from bpo_model.cores import default_threads, usable_cores
-from bpo_model.engines.base import CANCELLED, Candidate, Generated, Request, never
+from bpo_model.engines.base import CANCELLED, PENALIZED_TOKENS, Candidate, Generated, Request, never
 from bpo_model.errors import GenerationError, ModelLoadError
 from bpo_model.template import RenderedPrompt
 
@@ -104,7 +104,9 @@ class LlamaCppEngine:
             # Greedy: one is enough. With all 49,152, top_p sorts them for every token (0.3 ms).
             "top_k": 0 if request.temperature else 1,
             "min_p": 0.0,
-            "logit_bias": [list(request.end_bias)] if request.end_bias else [],
+            "logit_bias": [list(one) for one in request.logit_bias],
+            "frequency_penalty": request.frequency_penalty,
+            "repeat_last_n": PENALIZED_TOKENS,
             "seed": request.seed,
             "cache_prompt": True,
             "stream": True,

@@ -196,8 +196,10 @@ def _http_request(settings: OpenAICompatible, request: Request) -> tuple[str, di
     _refuse_special(request.prompt)
     body: dict[str, Any] = {"model": settings.model, "max_tokens": request.max_tokens, "n": 1}
     body |= {"temperature": request.temperature, "top_p": request.top_p, "seed": request.seed}
-    if request.end_bias:
-        body["logit_bias"] = {str(request.end_bias[0]): request.end_bias[1]}
+    if request.logit_bias:
+        body["logit_bias"] = {str(token): nats for token, nats in request.logit_bias}
+    if request.frequency_penalty:
+        body["frequency_penalty"] = request.frequency_penalty
     if settings.route == "chat":
         return "/chat/completions", {**body, "messages": _messages(request.prompt)}
     return "/completions", {**body, "prompt": str(request.prompt) + request.prompt.reply}

@@ -3,7 +3,19 @@
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from bpo_model.engines.base import Request
+from bpo_model.engines.base import PENALIZED_TOKENS, Request
+
+
+def row_processors(requests: Sequence[Request], starts: Sequence[int], device: Any) -> list[Any]:
+    """What the requests of a batch need, in the order in which it is applied; most batches need nothing."""
+    found: list[Any] = []
+    if any(request.logit_bias for request in requests):
+        found.append(RowBias(requests, device))
+    if any(request.frequency_penalty for request in requests):
+        found.append(RowPenalty(requests, starts, device))
+    if any(request.temperature > 0 for request in requests):
+        found.append(RowSampler(requests, device))
+    return found
 
 
 class RowSampler:
@@ -58,13 +70,13 @@ def _outside_top_p(logits: Any, top_p: Any) -> Any:
 
 
 class RowBias:
-    """A logits processor that adds each row's `end_bias` to the score of its end token."""
+    """A logits processor that adds each row's `logit_bias`."""
 
     def __init__(self, requests: Sequence[Request], device: Any) -> None:
         """`requests` in the order of the rows."""
         import torch
 
-        biased = [(place, *request.end_bias) for place, request in enumerate(requests) if request.end_bias]
+        biased = [(place, *one) for place, request in enumerate(requests) for one in request.logit_bias]
         self._rows = torch.tensor([place for place, _, _ in biased], device=device, dtype=torch.long)
         self._tokens = torch.tensor([token for _, token, _ in biased], device=device, dtype=torch.long)
         self._bias = torch.tensor([bias for _, _, bias in biased], device=device)
@@ -73,6 +85,26 @@ class RowBias:
         """The scores (B, V), with the bias."""
         scores[self._rows, self._tokens] += self._bias.to(scores.dtype)
         return scores
+
+
+class RowPenalty:
+    """A logits processor that takes each row's `frequency_penalty` for the tokens that stand there already."""
+
+    def __init__(self, requests: Sequence[Request], starts: Sequence[int], device: Any) -> None:
+        """`requests` in the order of the rows; `starts` is where each row's text begins behind its padding."""
+        import torch
+
+        self._penalty = torch.tensor([[request.frequency_penalty] for request in requests], device=device)
+        self._starts = torch.tensor(starts, device=device)[:, None]
+
+    def __call__(self, input_ids: Any, scores: Any) -> Any:
+        """The scores (B, V), less what was said of late."""
+        import torch
+
+        end = input_ids.shape[1]
+        places = torch.arange(max(0, end - PENALIZED_TOKENS), end, device=input_ids.device)
+        taken = -self._penalty * (places >= self._starts)
+        return scores.scatter_add(1, input_ids[:, places], taken.to(scores.dtype))
 
 
 class RowLimits:

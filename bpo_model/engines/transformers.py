@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from bpo_model.engines.base import CANCELLED, Candidate, Generated, Request, never
 from bpo_model.engines.settings import Transformers
 from bpo_model.engines.torch_loading import PromptEncoder, load
-from bpo_model.engines.torch_sampling import RowBias, RowLimits, RowSampler
+from bpo_model.engines.torch_sampling import RowLimits, row_processors
 from bpo_model.errors import GenerationError
 
 if TYPE_CHECKING:
@@ -114,8 +114,7 @@ class TransformersEngine:
         ids, mask = self._padded(batch)
         requests = [row.request for row in batch]
         sampled = any(request.temperature > 0 for request in requests)
-        processors: list[Any] = [RowBias(requests, ids.device)] if any(one.end_bias for one in requests) else []
-        processors += [RowSampler(requests, ids.device)] if sampled else []
+        starts = [ids.shape[1] - len(row.ids) for row in batch]
         limits = RowLimits(requests, ids.shape[1], ids.device, cancelled)
         out = self._model.generate(
             input_ids=ids,
@@ -124,7 +123,7 @@ class TransformersEngine:
                 max_new_tokens=max(request.max_tokens for request in requests),
                 **self._speedup(alone=len(batch) == 1 and not sampled),
             ),
-            logits_processor=LogitsProcessorList(processors),
+            logits_processor=LogitsProcessorList(row_processors(requests, starts, ids.device)),
             stopping_criteria=StoppingCriteriaList([limits]),
         )
         new = out[:, ids.shape[1] :].tolist()

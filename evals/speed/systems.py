@@ -14,6 +14,7 @@ from typing import Any, TypeAlias
 from bpo_model import GatePolicy, LlamaCpp, OpenAICompatible, PromptOptimizer, SamplingConfig, Transformers, cores
 from bpo_model.checkpoint import Checkpoint, load_checkpoint
 from bpo_model.engines import llama_cpp
+from bpo_model.engines.base import PENALIZED_TOKENS
 from bpo_model.engines.settings import EngineSettings
 from bpo_model.engines.torch_loading import load
 from bpo_model.merged import runnable_files
@@ -65,8 +66,9 @@ def bare_llama_cpp(name: str | None) -> System:
         servers.put(llama_cpp._start(model, adapter, checkpoint.context_tokens, threads, "unused"))
 
     def run(prompt: str) -> int:
-        text = _text(checkpoint, split(prompt).instruction)
-        body = {"prompt": text, "n_predict": _limit(checkpoint, prompt), "temperature": 0.0, "cache_prompt": True}
+        instruction = split(prompt).instruction
+        body = {"prompt": _text(checkpoint, instruction), "n_predict": _limit(checkpoint, prompt), "temperature": 0.0}
+        body |= {"cache_prompt": True, **_sampling(checkpoint, instruction)}
         server = servers.get()
         try:
             reply = server.handle_completions(body)
@@ -81,6 +83,18 @@ def _text(checkpoint: Checkpoint, instruction: str) -> str:
     """What the model reads, with the start of its reply if the weights were trained with one."""
     start = prefill(instruction) if checkpoint.prefill else ""
     return str(checkpoint.template.render(instruction)) + start
+
+
+def _sampling(checkpoint: Checkpoint, instruction: str) -> dict[str, Any]:
+    """The optimizer's own settings for what is added, in llama.cpp's words."""
+    if not checkpoint.prefill or not prefill(instruction):
+        return {}
+    own = checkpoint.prefill.sampling(instruction)
+    return {
+        "logit_bias": [list(one) for one in own["logit_bias"]],
+        "frequency_penalty": own["frequency_penalty"],
+        "repeat_last_n": PENALIZED_TOKENS,
+    }
 
 
 def _limit(checkpoint: Checkpoint, prompt: str) -> int:

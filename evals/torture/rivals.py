@@ -149,7 +149,9 @@ def _greedy(prompt: str, checkpoint: Checkpoint) -> Request:
     """The model's likeliest rewrite, as far as half of its context holds one."""
     size = len(prompt.encode("utf-8", "replace"))
     start = prefill(prompt) if checkpoint.prefill else ""
-    return Request(checkpoint.template.render(prompt, start), min(size + RAW_TOKENS, checkpoint.context_tokens // 2))
+    steered = checkpoint.prefill.sampling(prompt) if checkpoint.prefill and start else {}
+    tokens = min(size + RAW_TOKENS, checkpoint.context_tokens // 2)
+    return Request(checkpoint.template.render(prompt, start), tokens, **steered)
 
 
 def asked(chat: OpenAIChat, ask: Template) -> Rewriter:

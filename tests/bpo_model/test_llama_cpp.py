@@ -57,10 +57,15 @@ def test_the_reply_goes_on_from_the_start_that_is_given(engine: LlamaCppEngine) 
 
 def test_a_bias_keeps_the_model_from_ending(engine: LlamaCppEngine) -> None:
     (end,) = engine.tokenize("<|im_end|>", special=True)
-    never, at_once = engine.generate([request("tea", 40, end_bias=(end, bias)) for bias in (-100.0, 100.0)])  # type: ignore[arg-type]
+    never, at_once = engine.generate([request("tea", 40, logit_bias=((end, bias),)) for bias in (-100.0, 100.0)])  # type: ignore[arg-type]
     assert isinstance(never, Candidate)
     assert never.finish == "length"
     assert texts([at_once]) == [""]
+
+
+def test_a_penalty_keeps_the_model_from_saying_the_same_again(engine: LlamaCppEngine) -> None:
+    plain, other = texts(engine.generate([request("tea", 40, frequency_penalty=nats) for nats in (0.0, 20.0)]))
+    assert len(set(other.split())) / len(other.split()) > len(set(plain.split())) / len(plain.split())
 
 
 def test_special_tokens_in_the_start_of_the_reply_are_plain_text_too(engine: LlamaCppEngine) -> None:

@@ -650,11 +650,12 @@ def test_a_template_that_is_no_two_messages_cannot_go_to_chat(serve: Serve, conn
 
 def test_the_reply_goes_on_from_the_start_that_is_given(serve: Serve, connect: Connect) -> None:
     stub = serve(lambda *_: (200, {}, reply(" Name three.")))
-    asked = Request(TEMPLATE.render("tea", "tea."), 5, end_bias=(2, -1.0))
+    asked = Request(TEMPLATE.render("tea", "tea."), 5, logit_bias=((2, -1.0), (7, -100.0)), frequency_penalty=0.5)
     (result,) = connect(stub.url).generate([asked])
     assert candidate(result).text == "tea. Name three."
     assert stub.bodies[0]["prompt"] == str(TEMPLATE.render("tea")) + "tea."
-    assert stub.bodies[0]["logit_bias"] == {"2": -1.0}
+    assert stub.bodies[0]["logit_bias"] == {"2": -1.0, "7": -100.0}
+    assert stub.bodies[0]["frequency_penalty"] == 0.5
 
 
 def test_chat_messages_cannot_hold_the_start_of_a_reply(serve: Serve, connect: Connect) -> None:

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from bpo_model import PromptOptimizer, Reason
 from bpo_model.checkpoint import load_checkpoint
 from bpo_model.engines.base import Candidate, Generated, Request, never
-from bpo_model.prefill import Prefill, finished, prefill
+from bpo_model.prefill import NEVER, Prefill, finished, prefill
 
 
 @pytest.mark.parametrize(
@@ -62,16 +62,24 @@ class Continues:
 
 
 def optimizer(engine: Continues, *, prefilled: bool = True) -> PromptOptimizer:
-    prefill = Prefill(end_token=2, end_bias=-1.0) if prefilled else None
+    prefill = Prefill(end_token=2, end_bias=-1.0, frequency_penalty=0.5, avoided={"law": 7}) if prefilled else None
     return PromptOptimizer(engine, replace(load_checkpoint(), prefill=prefill))
 
 
 def test_the_model_only_adds() -> None:
     engine = Continues(" Name their parts.")
     result = optimizer(engine).optimize("how do zips work")
-    assert engine.asked[0].end_bias == (2, -1.0)
+    assert engine.asked[0].logit_bias == ((2, -1.0), (7, NEVER))
+    assert engine.asked[0].frequency_penalty == 0.5
     assert result.text == "how do zips work? Name their parts."
     assert result.reason is Reason.REWRITTEN
+
+
+def test_words_of_danger_may_be_added_where_the_prompt_has_some() -> None:
+    prefill = Prefill(end_token=2, avoided={"law": 7})
+    assert prefill.sampling("how to ship old lamps")["logit_bias"] == ((2, 0.0), (7, NEVER))
+    assert prefill.sampling("how to ship old knives")["logit_bias"] == ((2, 0.0),)
+    assert prefill.sampling("is it legal to ship lamps")["logit_bias"] == ((2, 0.0),)
 
 
 def test_who_adds_nothing_leaves_the_prompt_byte_for_byte() -> None:
@@ -91,7 +99,7 @@ def test_a_checkpoint_that_was_not_trained_for_it_starts_freely() -> None:
     engine = Continues("How do zips work, and which parts do they have?")
     result = optimizer(engine, prefilled=False).optimize("how do zips work")
     assert engine.asked[0].prompt.reply == ""
-    assert engine.asked[0].end_bias is None
+    assert engine.asked[0].logit_bias == ()
     assert result.changed
 
 

@@ -16,7 +16,7 @@ from bpo_model.checkpoint import Checkpoint, load_checkpoint
 from bpo_model.engines.base import Candidate, Generated, Request
 from bpo_model.engines.settings import Transformers
 from bpo_model.engines.torch_loading import PromptEncoder, pick_device, pick_dtype
-from bpo_model.engines.torch_sampling import RowSampler
+from bpo_model.engines.torch_sampling import RowPenalty, RowSampler
 from bpo_model.engines.transformers import TransformersEngine
 from bpo_model.errors import GenerationError, MissingDependencyError, ModelLoadError
 from bpo_model.template import RenderedPrompt
@@ -240,13 +240,31 @@ def test_the_reply_goes_on_from_the_start_that_is_given(engine: TransformersEngi
 
 def test_each_row_has_its_own_bias_against_its_end(engine: TransformersEngine) -> None:
     end = engine._eos[0]
-    biased = [dataclasses.replace(request("tea", 12), end_bias=bias) for bias in ((end, -100.0), None, (end, 100.0))]
+    biased = [
+        dataclasses.replace(request("tea", 12), logit_bias=bias)
+        for bias in (((end, -100.0),), (), ((7, -1.0), (end, 100.0)))
+    ]
     never, plain, at_once = engine.generate(biased)
     assert isinstance(never, Candidate)
     assert never.finish == "length"
     assert isinstance(at_once, Candidate)
     assert at_once.text == ""
     assert plain == engine.generate([request("tea", 12)])[0]
+
+
+def test_each_row_has_its_own_penalty_for_what_it_said_of_late() -> None:
+    rows = [Request(RenderedPrompt("", "", ""), 1, frequency_penalty=penalty) for penalty in (0.0, 0.5, 0.5)]
+    processor = RowPenalty(rows, [0, 0, 26], torch.device("cpu"))
+    said = torch.tensor([[3] * 6 + [1] * 22 + [2, 2]] * 3)
+    penalties = processor(said, torch.zeros(3, 4))
+    assert penalties.tolist() == [[0, 0, 0, 0], [0, -11, -1, 0], [0, -1, -1, 0]]  # 24 tokens back, no padding
+
+
+def test_a_penalty_keeps_a_row_from_saying_the_same_again(engine: TransformersEngine) -> None:
+    plain, other = engine.generate([request("tea", 24), dataclasses.replace(request("tea", 24), frequency_penalty=5.0)])
+    assert isinstance(plain, Candidate)
+    assert isinstance(other, Candidate)
+    assert len(set(other.text)) > len(set(plain.text))
 
 
 def test_a_text_begins_with_bos_once_where_the_tokenizer_does_so() -> None:

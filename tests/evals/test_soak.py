@@ -192,7 +192,9 @@ def test_the_command_says_by_its_exit_code_whether_all_is_well(
     assert "every promise kept, nothing grows" in capsys.readouterr().out
     report = json.loads((tmp_path / "good" / "report.json").read_text(encoding="utf-8"))
     assert report["results"]["rewritten"] > 0
-    assert len((tmp_path / "good" / "samples.jsonl").read_text(encoding="utf-8").splitlines()) >= 3  # 18 on an idle machine
+    assert (
+        len((tmp_path / "good" / "samples.jsonl").read_text(encoding="utf-8").splitlines()) >= 3
+    )  # 18 on an idle machine
     monkeypatch.setattr(command, "World", lambda: world(Lying))
     assert command.main(["--minutes", "0.01", "--every", "0.1", "--out", str(tmp_path / "bad")]) == 1
 

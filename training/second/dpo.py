@@ -50,7 +50,10 @@ def main(argv: Sequence[str] | None = None) -> int:
 def train(args: SecondArguments, config: DPOConfig) -> dict[str, Any]:
     """Run the second round and return its manifest."""
     start = load_checkpoint(args.start).prefill
-    args = replace(args, keep_and_add=bool(start), end_bias=start.end_bias if start else 0.0)
+    if start:
+        args = replace(args, keep_and_add=True, end_bias=start.end_bias, frequency_penalty=start.frequency_penalty)
+    else:
+        args = replace(args, keep_and_add=False)
     out, base = Path(config.output_dir), args.base or str(embedded_base())
     now = settings(args, config, base)
     same_run(out, now)
