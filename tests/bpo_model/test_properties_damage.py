@@ -78,6 +78,7 @@ def prompts(draw: st.DrawFn, name: str) -> tuple[str, str, str]:
     around = [draw(st.sampled_from(DETAILS[other])) for other in draw(st.lists(st.sampled_from(OTHERS), max_size=2))]
     assume(all(set(other.text.split()).isdisjoint(hit.spoiled.split()) for other in around))
     held = [hit.text, *(other.text for other in around)]
+    assume(len(set(held)) == len(held))  # said twice, it would be a loop
     order = draw(st.permutations(held))
     spoiled = [hit.spoiled if text is hit.text else text for text in order]
     end = draw(CLOSING)
