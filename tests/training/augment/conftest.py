@@ -12,7 +12,7 @@ from tests.training.data.teacher_server import Canned, TeacherServer, saying
 ROWS: list[dict[str, Any]] = [
     {"id": "a", "instruction": "how do bees make honey", "input": "", "output": "From nectar."},
     {"id": "b", "instruction": "explain chess to a child", "input": "<noinput>", "output": "Two armies play."},
-    {"id": "c", "instruction": "Name three birds.", "input": "", "output": "Owl, wren, jay."},
+    {"id": "c", "instruction": "Name the largest bird.", "input": "", "output": "The ostrich."},
     {"id": "d", "instruction": "What is 17 * 23?", "input": "", "output": "391"},
 ]
 """The optimizer rewrites the first two; the third it keeps, the fourth does not reach it."""

@@ -178,7 +178,7 @@ def test_a_batch_takes_the_place_of_single_requests(settings: Settings, llm: Ans
     assert run("build", file) == 0
     assert llm.requests == 0
     (control,) = arms(file, "control")
-    assert control["c"]["response"] == "NAME THREE BIRDS."
+    assert control["c"]["response"] == "NAME THE LARGEST BIRD."
     assert manifest(file)["cost_usd"] == pytest.approx(6 * 180e-6 / 2)
 
 
