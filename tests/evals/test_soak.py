@@ -188,9 +188,11 @@ def test_the_command_says_by_its_exit_code_whether_all_is_well(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(command, "World", world)
-    assert command.main(["--minutes", "0.1", "--every", "0.1", "--out", str(tmp_path / "good")]) == 0
-    assert "every promise kept, nothing grows" in capsys.readouterr().out
+    code = command.main(["--minutes", "0.1", "--every", "0.1", "--out", str(tmp_path / "good")])
     report = json.loads((tmp_path / "good" / "report.json").read_text(encoding="utf-8"))
+    leaks = report["process"]["leaks"]  # six seconds in a process of many tests say little of them
+    assert (code, report["broken"]) == (int(bool(leaks)), {})
+    assert ("every promise kept, nothing grows" in capsys.readouterr().out) == (not leaks)
     assert report["results"]["rewritten"] > 0
     samples = (tmp_path / "good" / "samples.jsonl").read_text(encoding="utf-8").splitlines()
     assert len(samples) >= 3  # 60 on an idle machine; forks of a large process are slow on a busy one
